@@ -1,0 +1,147 @@
+"""
+The environment's own tests: they run on the host, against a real Docker engine, each in a clean clone of what is
+committed, and remove what they made.
+"""
+
+import json
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ORDINARY_UID = 1500  # what the image does not have, and so must take over
+
+# The tests' projects know nothing of the variables of whoever runs the tests.
+ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith(("APP_", "COMPOSE_", "DB_", "PG"))}
+
+
+class Project:
+    """A clean clone in a folder whose path has a space; its name is the Compose project's."""
+
+    def __init__(self, folder, uid=None, **variables):
+        self.folder, self.uid, self.name = folder, uid, folder.name
+        self.port = free_port()
+        self.environment = ENVIRONMENT | {"APP_PORT": str(self.port)} | variables
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+        if uid is not None and uid != os.getuid():
+            subprocess.run(["chown", "-R", f"{uid}:{uid}", str(folder)], check=True)
+            self.environment |= {"HOME": pwd.getpwuid(uid).pw_dir}
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/"
+
+    def run(self, *command, check=True, timeout=600, **variables):
+        """Run a command in the clone, as its user; its stdout and stderr are one text, shown when it fails."""
+        switch = {}
+        if self.uid is not None and self.uid != os.getuid():
+            group = os.stat("/var/run/docker.sock").st_gid
+            switch = {"user": self.uid, "group": self.uid, "extra_groups": [group]}
+        process = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            **switch,
+        )
+        if check and process.returncode:
+            pytest.fail(f"{command} ended with exit status {process.returncode}:\n{process.stdout}", pytrace=False)
+        return process
+
+    def compose(self, *arguments, **options):
+        return self.run("docker", "compose", "--progress", "plain", *arguments, **options)
+
+    def devcontainer(self, verb, *arguments, **options):
+        return self.run("devcontainer", verb, "--workspace-folder", ".", *arguments, **options)
+
+    def psql(self, statement):
+        """The database's answer, asked inside its own container."""
+        return self.compose(
+            "exec", "-T", "db", "psql", "--username=app", "--dbname=app", "--no-align", "--tuples-only", "-c", statement
+        ).stdout.strip()
+
+    def container(self, service="app"):
+        """What `docker inspect` tells of the service's container; None if there is none."""
+        name = self.compose("ps", "--all", "--quiet", service).stdout.strip()
+        return json.loads(self.run("docker", "inspect", name).stdout)[0] if name else None
+
+    def get(self, path=""):
+        """The status and text that the published port answers with; (None, reason) if nothing does."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return None, str(error)
+
+    def write(self, path, text):
+        """Write a file as the clone's user would, and return its former text."""
+        file = self.folder / path
+        former = file.read_text() if file.exists() else None
+        file.write_text(text)
+        if self.uid is not None:
+            os.chown(file, self.uid, self.uid)
+        return former
+
+    def git_status(self):
+        return self.run("git", "status", "--short").stdout
+
+    def remove(self):
+        self.compose("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "1", check=False)
+        images = self.run("docker", "image", "ls", "--quiet", "--filter", f"reference=vsc-{self.name}-*").stdout.split()
+        if images:
+            self.run("docker", "image", "rm", "--force", *images, check=False)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def make_project(ordinary_uid):
+    """A factory of clean clones, for the fixtures below and for tests that need several."""
+    projects = []
+    parent = Path(tempfile.mkdtemp(prefix="slip way "))  # not pytest's tmp_path: an ordinary user must get in
+    parent.chmod(0o755)
+
+    def make(uid=None, **variables):
+        folder = parent / f"slipway-{secrets.token_hex(4)}"
+        projects.append(Project(folder, uid, **variables))
+        return projects[-1]
+
+    yield make
+    for project in projects:
+        project.remove()
+    shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="session")
+def ordinary_uid():
+    """An ordinary user whose id is neither 0 nor the image's own: whoever runs the tests, or one made for them by root."""
+    if os.getuid() not in (0, 1000):
+        yield os.getuid()
+        return
+    if os.getuid() == 1000:
+        pytest.skip("run the tests as root, or as a user whose id is not 1000")
+    try:
+        yield pwd.getpwuid(ORDINARY_UID).pw_uid
+    except KeyError:
+        subprocess.run(["useradd", "--create-home", "--uid", str(ORDINARY_UID), "slipway-test"], check=True)
+        yield ORDINARY_UID
+        subprocess.run(["userdel", "--remove", "slipway-test"], check=True, stderr=subprocess.DEVNULL)
