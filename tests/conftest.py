@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDINARY_UID = 1500  # what the image does not have, and so must take over
+ORDINARY_UID = 1500  # from here on: an id that the image does not have, and so must take over
 
 # The tests' projects know nothing of the variables of whoever runs the tests.
 ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith(("APP_", "COMPOSE_", "DB_", "PG"))}
@@ -30,7 +30,7 @@ class Project:
     def __init__(self, folder, uid=None, **variables):
         self.folder, self.uid, self.name = folder, uid, folder.name
         self.port = free_port()
-        self.environment = ENVIRONMENT | {"APP_PORT": str(self.port)} | variables
+        self.environment = ENVIRONMENT | {"APP_PORT": str(self.port), "TMPDIR": str(folder.parent)} | variables
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
         if uid is not None and uid != os.getuid():
             subprocess.run(["chown", "-R", f"{uid}:{uid}", str(folder)], check=True)
@@ -114,11 +114,11 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def make_project(ordinary_uid):
+def make_project():
     """A factory of clean clones, for the fixtures below and for tests that need several."""
     projects = []
     parent = Path(tempfile.mkdtemp(prefix="slip way "))  # not pytest's tmp_path: an ordinary user must get in
-    parent.chmod(0o755)
+    parent.chmod(0o1777)
 
     def make(uid=None, **variables):
         folder = parent / f"slipway-{secrets.token_hex(4)}"
@@ -134,14 +134,13 @@ def make_project(ordinary_uid):
 @pytest.fixture(scope="session")
 def ordinary_uid():
     """An ordinary user whose id is neither 0 nor the image's own: whoever runs the tests, or one made for them by root."""
-    if os.getuid() not in (0, 1000):
+    if os.getuid() == 1000:
+        pytest.skip("needs root, or a user whose id is not the image's 1000")
+    if os.getuid() != 0:
         yield os.getuid()
         return
-    if os.getuid() == 1000:
-        pytest.skip("run the tests as root, or as a user whose id is not 1000")
-    try:
-        yield pwd.getpwuid(ORDINARY_UID).pw_uid
-    except KeyError:
-        subprocess.run(["useradd", "--create-home", "--uid", str(ORDINARY_UID), "slipway-test"], check=True)
-        yield ORDINARY_UID
-        subprocess.run(["userdel", "--remove", "slipway-test"], check=True, stderr=subprocess.DEVNULL)
+    name = f"slipway-{secrets.token_hex(4)}"
+    subprocess.run(["useradd", "--create-home", "--key", f"UID_MIN={ORDINARY_UID}", name], check=True)
+    yield pwd.getpwnam(name).pw_uid
+    # --force: its containers may still be running; they are removed with their projects.
+    subprocess.run(["userdel", "--force", "--remove", name], check=True, stderr=subprocess.DEVNULL)
