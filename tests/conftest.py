@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -105,6 +106,14 @@ class Project:
         images = self.run("docker", "image", "ls", "--quiet", "--filter", f"reference=vsc-{self.name}-*").stdout.split()
         if images:
             self.run("docker", "image", "rm", "--force", *images, check=False)
+
+
+def wait_until(condition, seconds=60):
+    """Ask until it is so; the bound is against hanging, not a measure."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.1)
 
 
 def free_port():

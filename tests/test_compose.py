@@ -1,0 +1,105 @@
+"""`docker compose up`: the stack of someone at a terminal."""
+
+import pytest
+from conftest import wait_until
+
+
+@pytest.fixture(scope="module")
+def stack(make_project):
+    project = make_project()
+    project.compose("up", "--wait")
+    return project
+
+
+def test_the_page_answers_when_up_returns(stack):
+    assert stack.get()[0] == 200
+
+
+def test_the_migrations_are_applied(stack):
+    stack.compose("exec", "-T", "app", "python", "app/manage.py", "migrate", "--check")
+    assert "core_user" in stack.psql("select tablename from pg_tables where tablename like 'core%'").splitlines()
+
+
+def test_the_log_never_shows_a_refused_connection(stack):
+    assert "refused" not in stack.compose("logs").stdout
+
+
+def test_only_the_application_is_published_and_on_loopback_only(stack):
+    assert stack.container("app")["NetworkSettings"]["Ports"] == {
+        "8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
+    }
+    assert not any(stack.container("db")["NetworkSettings"]["Ports"].values())
+
+
+def test_the_containers_are_set_up_as_their_programs_need(stack):
+    app, db = stack.container("app"), stack.container("db")
+    assert app["HostConfig"]["Init"] is True
+    assert db["HostConfig"]["ShmSize"] == 256 * 1024 * 1024
+    assert db["Config"]["StopTimeout"] == 120
+
+
+def test_the_cluster_sorts_by_code_point_whatever_the_machines_locale(stack):
+    assert stack.psql("select distinct datlocprovider, datlocale from pg_database") == "b|C.UTF-8"
+    assert stack.psql("select string_agg(c, '' order by c) from unnest(array['b', 'a', 'B', 'ä']) c") == "Babä"
+
+
+def test_the_database_is_said_to_be_healthy_soon_after_it_is_ready(stack):
+    check = stack.container("db")["Config"]["Healthcheck"]
+    assert check["StartInterval"] == 500_000_000  # nanoseconds; ignored without a start period
+    assert check["StartPeriod"] > 0
+
+
+@pytest.mark.parametrize("command", ["python app/manage.py test", "pytest"])
+def test_the_applications_tests_pass_and_leave_the_development_data_alone(stack, command):
+    stack.psql(f"create table if not exists kept as select '{command}' as by")
+    before = stack.psql("select count(*) from core_user")
+    tests = stack.compose("run", "--rm", "app", "sh", "-c", command).stdout
+    assert "OK" in tests or " passed" in tests
+    assert "Ran 0 tests" not in tests
+    assert stack.psql("select count(*) from core_user") == before
+    assert stack.psql("select count(*) from kept") == "1"
+    assert "test_app" not in stack.psql("select datname from pg_database").splitlines()
+
+
+def test_an_edit_shows_at_once(stack):
+    urls = stack.write("app/app/urls.py", "from django.http import HttpResponse\nfrom django.urls import path\n\n"
+        'urlpatterns = [path("", lambda request: HttpResponse("edited"))]\n')  # fmt: skip
+    wait_until(lambda: stack.get() == (200, "edited"))
+    stack.write("app/app/urls.py", urls)
+    wait_until(lambda: stack.get()[0] == 200 and stack.get()[1] != "edited")
+
+
+@pytest.mark.parametrize("path", ["app/app/settings.py", "app/app/urls.py", "app/core/models.py"])
+def test_code_that_cannot_be_loaded_does_not_take_the_container_down(stack, path):
+    started = stack.container()["State"]["StartedAt"]
+    code = stack.write(path, "this is no Python\n")
+    wait_until(lambda: stack.get()[0] != 200)
+    stack.write(path, code)
+    wait_until(lambda: stack.get()[0] == 200)
+    assert stack.container()["State"]["StartedAt"] == started
+
+
+def test_code_that_cannot_be_loaded_when_the_container_starts_does_not_either(stack):
+    code = stack.write("app/app/settings.py", "this is no Python\n")
+    stack.compose("restart", "app")
+    wait_until(lambda: "this is no Python" in stack.compose("logs", "--since", "30s", "app").stdout)
+    stack.write("app/app/settings.py", code)
+    wait_until(lambda: stack.get()[0] == 200)
+
+
+def test_the_data_outlives_its_containers(stack):
+    stack.psql("create table outlives as select 42 as answer")
+    for command in [
+        ("up", "--wait", "--force-recreate"),
+        ("up", "--wait", "--build"),
+        ("down",),
+        ("up", "--wait"),
+    ]:
+        stack.compose(*command)
+    assert stack.psql("select answer from outlives") == "42"
+
+
+def test_there_is_one_volume_and_it_has_a_name(stack):
+    volumes = [mount["Name"] for mount in stack.container("db")["Mounts"] if mount["Type"] == "volume"]
+    volumes += [mount["Name"] for mount in stack.container("app")["Mounts"] if mount["Type"] == "volume"]
+    assert volumes == [f"{stack.name}_db"]
