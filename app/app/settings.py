@@ -132,11 +132,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-TESTING = "PYTEST_VERSION" in os.environ or sys.argv[1:2] == ["test"]
-
-if TESTING:
-    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the default takes 0.3 s a user, on purpose
-
 
 # Internationalization
 # https://docs.djangoproject.com/en/6.1/topics/i18n/
@@ -162,3 +157,14 @@ STATIC_URL = "static/"
 MAILERS = {
     "default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"},
 }
+
+
+# Tests
+# https://docs.djangoproject.com/en/6.1/topics/testing/overview/
+
+TESTING = "PYTEST_VERSION" in os.environ or sys.argv[1:2] == ["test"]
+
+TEST_RUNNER = "app.runner.Runner"
+
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the default takes 0.3 s a user, on purpose
