@@ -15,13 +15,11 @@ configs:
     content: "sleep 20"
 """
 
-# What the image's documentation shows everywhere: it asks the unix socket, where the temporary server listens too.
-PG_ISREADY_ON_THE_SOCKET = """
-services:
-  db:
+# What most projects have: it asks the unix socket, where the temporary server of the first start listens too.
+ON_THE_SOCKET = """
     healthcheck:
       test: pg_isready
-"""
+configs:"""
 
 
 def healthy_while_refused(project):
@@ -53,7 +51,7 @@ def test_a_slow_first_start_is_never_called_healthy_too_early(make_project):
 
 def test_a_healthcheck_on_the_socket_would_fail_the_test_above(make_project):
     project = make_project()
-    project.write("slow.yml", SLOW_FIRST_START + PG_ISREADY_ON_THE_SOCKET.removeprefix("\nservices:\n  db:\n"))
+    project.write("slow.yml", SLOW_FIRST_START.replace("\nconfigs:", ON_THE_SOCKET))
     assert healthy_while_refused(project) > 0
 
 
