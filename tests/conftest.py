@@ -68,6 +68,10 @@ class Project:
     def devcontainer(self, verb, *arguments, **options):
         return self.run("devcontainer", verb, "--workspace-folder", ".", *arguments, **options)
 
+    def inside(self, command, **options):
+        """Run a shell command in the dev container, as its editor's terminals would."""
+        return self.run("devcontainer", "exec", "--workspace-folder", ".", "bash", "-c", command, **options)
+
     def psql(self, statement):
         """The database's answer, asked inside its own container."""
         return self.compose(
