@@ -1,5 +1,4 @@
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -123,7 +122,7 @@ class ProcessTests(SimpleTestCase):
 
 
 class RealServerTests(SimpleTestCase):
-    databases = {"default"}
+    databases = frozenset({"default"})
 
     def run_command(self, *args):
         stdout, stderr = StringIO(), StringIO()
@@ -132,14 +131,10 @@ class RealServerTests(SimpleTestCase):
         return raised.exception, stdout.getvalue()
 
     def test_a_wrong_password_ends_the_wait_with_a_hint(self):
-        with at(PASSWORD="wr0ng-s3cret"), override_settings(
-            WAIT_FOR_DB_HINTS={"invalid_password": "Ask Ann."}
-        ):
+        with at(PASSWORD="wr0ng-s3cret"), override_settings(WAIT_FOR_DB_HINTS={"invalid_password": "Ask Ann."}):
             error, stdout = self.run_command()
         self.assertEqual((error.returncode, stdout), (3, ""))
-        self.assertRegex(
-            str(error), r"(?s)will not get ready: .+ \(SQLSTATE 28P01\) \(.+\)\.\nAsk Ann\.\Z"
-        )
+        self.assertRegex(str(error), r"(?s)will not get ready: .+ \(SQLSTATE 28P01\) \(.+\)\.\nAsk Ann\.\Z")
         self.assertNotIn("wr0ng-s3cret", str(error))
 
     def test_a_missing_database_ends_the_wait(self):
@@ -165,25 +160,24 @@ class RealServerTests(SimpleTestCase):
         self.assertEqual(stdout.getvalue(), "")
 
     def test_one_hopeless_database_ends_the_wait_for_all(self):
-        hopeless = LogIn("default")
-        with at(HOST="127.0.0.1", PORT=free_port()):
-            down = LogIn("default")
-        with mock.patch.dict(hopeless.session.wrapper.settings_dict, PASSWORD="wrong"):
-            pass
-        with at(NAME="no_such_database"), self.assertRaises(NeverReady) as raised:
-            wait_for([LogIn("default"), down], timeout=10)
+        real = connections.settings["default"]
+        hopeless = {**real, "NAME": "no_such_database"}
+        down = {**real, "HOST": "127.0.0.1", "PORT": free_port()}
+        aliases = mock.patch.dict(connections.settings, hopeless=hopeless, down=down)
+        with aliases, self.assertRaises(NeverReady) as raised:
+            wait_for([LogIn("down"), LogIn("hopeless"), LogIn("default")], timeout=10)
         self.assertEqual(raised.exception.cause.name, "invalid_catalog_name")
 
 
 class SilentHostTests(SimpleTestCase):
     def test_a_host_that_accepts_and_says_nothing(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            with at(HOST="127.0.0.1", PORT=listener.getsockname()[1]):
-                with self.assertRaises(TimedOut) as raised:
-                    wait_for([LogIn("default")], timeout=0.3)
-        self.assertEqual(
-            raised.exception.cause.text, "no answer while waiting for the server's reply"
-        )
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            at(HOST="127.0.0.1", PORT=listener.getsockname()[1]),
+            self.assertRaises(TimedOut) as raised,
+        ):
+            wait_for([LogIn("default")], timeout=0.3)
+        self.assertEqual(raised.exception.cause.text, "no answer while waiting for the server's reply")
         self.assertLess(raised.exception.seconds, 3)
 
 
@@ -204,16 +198,16 @@ class MigrationTests(TransactionTestCase):
     def test_an_unapplied_migration(self):
         recorded = "core.wait_for_db.checks.MigrationRecorder.applied_migrations"
         unapplied = mock.patch("core.wait_for_db.checks.unapplied_migrations", return_value=[1])
-        with mock.patch(recorded, return_value={}), unapplied:
-            with self.assertRaisesMessage(NotReady, "1 unapplied migrations"):
-                Migrated("default")(seconds=5)
+        not_ready = self.assertRaisesMessage(NotReady, "1 unapplied migrations")
+        with mock.patch(recorded, return_value={}), unapplied, not_ready:
+            Migrated("default")(seconds=5)
 
 
 class PureFunctionTests(SimpleTestCase):
     def test_classify(self):
         cases = (
             ('FATAL:  28P01: password authentication failed for user "app"', "invalid_password", True),
-            ('FATAL:  28P01: Passwort-Authentifizierung fehlgeschlagen', "invalid_password", True),
+            ("FATAL:  28P01: Passwort-Authentifizierung fehlgeschlagen", "invalid_password", True),
             ("致命的エラー:  57P03: データベースシステムは起動処理中です", "cannot_connect_now", False),
             ("ВАЖНО:  53300: too many clients", "too_many_connections", False),
             ("FATAL:  99999: who knows", "connection_failure", False),

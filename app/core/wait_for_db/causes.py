@@ -18,29 +18,18 @@ SQLSTATE = re.compile(r":  ([0-9A-Z]{5}): ([^\n]*)")
 # calls locale.setlocale(LC_MESSAGES), which neither Python nor Django does. The
 # four server messages serve where the SQLSTATE could not be had (see session.py).
 # Quoted names are emptied first, so that no host, role or database can match.
-LIBPQ = tuple(
-    (re.compile(pattern), name, never)
-    for pattern, name, never in (
-        (r"could not translate host name", "name_not_resolved", False),
-        (r"password authentication failed", "invalid_password", True),
-        (r"no password supplied", "invalid_password", True),
-        (r"pg_hba\.conf|role \"\" does not exist", "invalid_authorization_specification", True),
-        (r"authentication method requirement", "invalid_authorization_specification", True),
-        (r"database \"\" does not exist", "invalid_catalog_name", True),
-        (r"permission denied for database", "insufficient_privilege", True),
-        (
-            r"response to SSL negotiation|expected authentication request"
-            r"|unencrypted data after SSL|wrong version number",
-            "not_postgresql",
-            False,
-        ),
-        (
-            r"does not support SSL|certificate|private key|SSL error: .*(?:alert|protocol)",
-            "tls",
-            True,
-        ),
-        (r"Connection refused|No such file or directory", "connection_refused", False),
-    )
+NOT_POSTGRESQL = "response to SSL negotiation|expected authentication request|unencrypted data after SSL|wrong version"
+TLS = "does not support SSL|certificate|private key|SSL error: .*(?:alert|protocol)"
+LIBPQ = (
+    ("could not translate host name", "name_not_resolved", False),
+    ("password authentication failed|no password supplied", "invalid_password", True),
+    (r'pg_hba\.conf|role "" does not exist', "invalid_authorization_specification", True),
+    ("authentication method requirement", "invalid_authorization_specification", True),
+    ('database "" does not exist', "invalid_catalog_name", True),
+    ("permission denied for database", "insufficient_privilege", True),
+    (NOT_POSTGRESQL, "not_postgresql", False),
+    (TLS, "tls", True),
+    ("Connection refused|No such file or directory", "connection_refused", False),
 )
 
 # PostgreSQL's condition names where it has one. A project overrides any of them
@@ -55,15 +44,10 @@ HINTS = {
         "and check that the role exists and may log in."
     ),
     "invalid_catalog_name": "Create the database, or correct NAME in DATABASES.",
-    "invalid_password": (
-        "Correct USER and PASSWORD in DATABASES, or on the server: "
-        "ALTER ROLE name PASSWORD 'new';"
-    ),
+    "invalid_password": ("Correct USER and PASSWORD in DATABASES, or on the server: ALTER ROLE name PASSWORD 'new';"),
     "locked": "Let the other session finish, or end it: SELECT pg_terminate_backend(pid);",
     "name_not_resolved": "Correct HOST in DATABASES, or start what has that name.",
-    "no_answer": (
-        "Check HOST and PORT in DATABASES, firewalls, and whether the server is paused or stuck."
-    ),
+    "no_answer": ("Check HOST and PORT in DATABASES, firewalls, and whether the server is paused or stuck."),
     "not_postgresql": "Correct PORT in DATABASES; something else listens there.",
     "read_only": "Point HOST at the primary, or promote the standby.",
     "tls": "Make OPTIONS['sslmode'] and its certificates agree with the server's ssl settings.",
@@ -96,7 +80,7 @@ def classify(message):
     first_line = next(iter(message.strip().splitlines()), "no reason given")
     anonymous = re.sub(r'"[^"]*"', '""', message)
     for pattern, name, never in LIBPQ:
-        if pattern.search(anonymous):
+        if re.search(pattern, anonymous):
             return Cause(name, printable(first_line), never)
     return Cause("connection_failure", printable(first_line))
 

@@ -21,10 +21,7 @@ class Progress:
         name = watcher.check.name
         if watcher.ready:
             self.close()
-            self.write(
-                f"{name} {watcher.check.success} "
-                f"({seconds:.1f} s, attempt {watcher.attempts})."
-            )
+            self.write(f"{name} {watcher.check.success} ({seconds:.1f} s, attempt {watcher.attempts}).")
         elif self.on_terminal:
             self.write(REWRITE.format(f"Waiting {seconds:.0f} s. {name}: {watcher.cause.text}"), "")
             self.line = watcher

@@ -60,7 +60,7 @@ class Watcher(threading.Thread):
     def run(self):
         try:
             self.watch()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 raised again in the main thread
             self.error = error
         self.changes.put(self)
 

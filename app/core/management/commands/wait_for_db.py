@@ -19,7 +19,7 @@ class Command(BaseCommand):
         "130 interrupted (SIGINT); 143 terminated (SIGTERM)."
     )
     # They may need the database.
-    requires_system_checks = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser):
         parser.add_argument(
@@ -110,10 +110,7 @@ def seconds(text):
 
 def explain(error, outcome):
     """Say what happened, why, and what to do."""
-    text = (
-        f"{error.name} {outcome}: {error.cause.text} "
-        f"({error.seconds:.1f} s, attempt {error.attempts})."
-    )
+    text = f"{error.name} {outcome}: {error.cause.text} ({error.seconds:.1f} s, attempt {error.attempts})."
     return f"{text}\n{error.cause.hint}".strip()
 
 
