@@ -1,11 +1,118 @@
+import argparse
+import gc
+import signal
+import time
+
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
-from django.db import connection
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from ...wait_for_db import LogIn, Migrated, MigrationLock, NeverReady, Progress, TimedOut, wait_for
+
+
 class Command(BaseCommand):
-    requires_system_checks = []
-    def add_arguments(self, p):
-        p.add_argument("--migrate", action="store_true"); p.add_argument("--timeout", default=60.0, type=float)
-    def handle(self, migrate, **o):
-        connection.ensure_connection()
-        self.stdout.write("ready")
-        if migrate: call_command("migrate")
+    help = (
+        "Waits until each database lets Django log in and write. "
+        "Exit codes: 0 ready; 1 a migration failed; 2 wrong usage or settings; "
+        "3 never ready, whatever the wait: see the hint; 124 timed out; "
+        "130 interrupted (SIGINT); 143 terminated (SIGTERM)."
+    )
+    # They may need the database.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--database",
+            action="append",
+            choices=tuple(connections),
+            dest="databases",
+            help='Nominates a database to wait for; repeatable. Defaults to "default".',
+        )
+        parser.add_argument(
+            "--timeout",
+            default=60.0,
+            type=seconds,
+            metavar="SECONDS",
+            help="Time to wait in all; migrating does not count. Defaults to 60.",
+        )
+        then = parser.add_mutually_exclusive_group()
+        then.add_argument(
+            "--migrate",
+            action="store_true",
+            help="Then run migrate, one process at a time for each database.",
+        )
+        then.add_argument(
+            "--until-migrated",
+            action="store_true",
+            help="Then wait until no migration is unapplied, while another process migrates.",
+        )
+
+    def run_from_argv(self, argv):
+        # Python's own answers: a traceback, and as PID 1 none at all to SIGTERM.
+        for signalnum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signalnum, exit_with_signal)
+        try:
+            super().run_from_argv(argv)
+        finally:
+            # The process ends here: spare it a last walk over all of Django.
+            gc.freeze()
+
+    def handle(self, *, databases, timeout, migrate, until_migrated, verbosity, **options):
+        self.deadline = time.monotonic() + timeout
+        self.progress = Progress(self.stdout) if verbosity else None
+        databases = list(dict.fromkeys(databases or [DEFAULT_DB_ALIAS]))
+        try:
+            self.wait_for(LogIn, databases)
+            if migrate:
+                for database in databases:
+                    self.migrate(database, verbosity)
+            elif until_migrated:
+                self.wait_for(Migrated, databases)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error), returncode=2) from error
+        except NeverReady as error:
+            raise CommandError(explain(error, "will not get ready"), returncode=3) from error
+        except TimedOut as error:
+            raise CommandError(explain(error, "did not get ready"), returncode=124) from error
+
+    def wait_for(self, check, databases):
+        checks = [check(database) for database in databases]
+        try:
+            wait_for(checks, self.deadline - time.monotonic(), self.progress)
+        finally:
+            if self.progress:
+                self.progress.close()
+        return checks
+
+    def migrate(self, database, verbosity):
+        (lock,) = self.wait_for(MigrationLock, [database])
+        try:
+            # Reads the state of the database anew, now that nobody else changes it.
+            call_command(
+                "migrate",
+                database=database,
+                interactive=False,
+                verbosity=verbosity,
+                stdout=self.stdout,
+                stderr=self.stderr,
+            )
+        finally:
+            lock.release()
+
+
+def seconds(text):
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 on.")
+    return value
+
+
+def explain(error, outcome):
+    """Say what happened, why, and what to do."""
+    text = f"{error.name} {outcome}: {error.cause.text} ({error.seconds:.1f} s, attempt {error.attempts})."
+    return f"{text}\n{error.cause.hint}".strip()
+
+
+def exit_with_signal(signalnum, frame):
+    raise SystemExit(128 + signalnum)

@@ -1,0 +1,242 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from io import StringIO
+from pathlib import Path
+from unittest import mock
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test import SimpleTestCase, TransactionTestCase, override_settings
+
+from core.wait_for_db import (
+    LogIn,
+    Migrated,
+    MigrationLock,
+    NeverReady,
+    NotReady,
+    TimedOut,
+    classify,
+    wait_for,
+)
+from core.wait_for_db.session import describe
+
+MANAGE = Path(settings.BASE_DIR) / "manage.py"
+
+
+def free_port():
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start(*args, **environ):
+    """Start the command as a user would, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, MANAGE, "wait_for_db", *args],
+        env={**os.environ, **environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def at(**values):
+    """Point the alias "default" somewhere else."""
+    return mock.patch.dict(connections.settings["default"], values)
+
+
+class Forwarder(threading.Thread):
+    """Pass what arrives on *port* to the real server."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", port))
+
+    def run(self):
+        database = connections.settings["default"]
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection((database["HOST"], int(database["PORT"] or 5432)))
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self.copy, args=(source, sink), daemon=True).start()
+
+    def copy(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+class ProcessTests(SimpleTestCase):
+    """What a shell sees: stdout, stderr and the exit status."""
+
+    def test_a_database_that_is_up(self):
+        stdout, stderr = (process := start()).communicate()
+        self.assertEqual((process.returncode, stderr), (0, ""))
+        self.assertRegex(stdout, r'\ADatabase "\w+" at \S+:\d+ is ready \(\d\.\d s, attempt 1\)\.\n\Z')
+
+    def test_a_database_that_is_down(self):
+        port = str(free_port())
+        process = start("--timeout", "0.5", DB_HOST="127.0.0.1", DB_PORT=port)
+        stdout, stderr = process.communicate()
+        self.assertEqual(process.returncode, 124)
+        name = rf'Database "\w+" at 127\.0\.0\.1:{port}'
+        self.assertRegex(stdout, rf"\AWaiting 0 s\. {name}: Connection refused\n\Z")
+        self.assertRegex(
+            stderr,
+            rf"\ACommandError: {name} did not get ready: Connection refused "
+            r"\(0\.\d s, attempt \d+\)\.\nStart the server, .+\n\Z",
+        )
+
+    def test_a_database_that_comes_up_late(self):
+        port = free_port()
+        process = start(DB_HOST="127.0.0.1", DB_PORT=str(port))
+        first_line = process.stdout.readline()
+        self.assertIn("Connection refused", first_line)
+        Forwarder(port).start()
+        stdout, stderr = process.communicate()
+        self.assertEqual((process.returncode, stderr), (0, ""))
+        self.assertRegex(stdout.splitlines()[-1], r"is ready \(.+ s, attempt \d+\)\.\Z")
+
+    def test_a_signal_ends_it_without_a_traceback(self):
+        for signalnum, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(signalnum):
+                process = start(DB_HOST="127.0.0.1", DB_PORT=str(free_port()))
+                process.stdout.readline()
+                process.send_signal(signalnum)
+                _, stderr = process.communicate()
+                self.assertEqual((process.returncode, stderr), (code, ""))
+
+    def test_usage(self):
+        for args in (["--timeout=-1"], ["--timeout=nan"], ["--database=unknown"]):
+            with self.subTest(args), self.assertRaises(CommandError):
+                call_command("wait_for_db", *args)
+
+
+class RealServerTests(SimpleTestCase):
+    databases = frozenset({"default"})
+
+    def run_command(self, *args):
+        stdout, stderr = StringIO(), StringIO()
+        with self.assertRaises(CommandError) as raised:
+            call_command("wait_for_db", *args, stdout=stdout, stderr=stderr)
+        return raised.exception, stdout.getvalue()
+
+    def test_a_wrong_password_ends_the_wait_with_a_hint(self):
+        with at(PASSWORD="wr0ng-s3cret"), override_settings(WAIT_FOR_DB_HINTS={"invalid_password": "Ask Ann."}):
+            error, stdout = self.run_command()
+        self.assertEqual((error.returncode, stdout), (3, ""))
+        self.assertRegex(str(error), r"(?s)will not get ready: .+ \(SQLSTATE 28P01\) \(.+\)\.\nAsk Ann\.\Z")
+        self.assertNotIn("wr0ng-s3cret", str(error))
+
+    def test_a_missing_database_ends_the_wait(self):
+        with at(NAME="no_such_database"):
+            error, _ = self.run_command()
+        self.assertEqual(error.returncode, 3)
+        self.assertIn("SQLSTATE 3D000", str(error))
+
+    def test_a_server_without_tls_where_it_is_required(self):
+        with at(OPTIONS={"sslmode": "verify-full", "sslrootcert": "/nonexistent"}):
+            error, _ = self.run_command()
+        self.assertEqual(error.returncode, 3)
+
+    def test_unusable_settings(self):
+        for change in ({"NAME": ""}, {"OPTIONS": {"sslmodus": "x"}}, {"PORT": "http"}):
+            with self.subTest(change), at(**change):
+                error, _ = self.run_command()
+                self.assertEqual(error.returncode, 2)
+
+    def test_verbosity_0_is_silent(self):
+        stdout = StringIO()
+        call_command("wait_for_db", verbosity=0, stdout=stdout)
+        self.assertEqual(stdout.getvalue(), "")
+
+    def test_one_hopeless_database_ends_the_wait_for_all(self):
+        real = connections.settings["default"]
+        hopeless = {**real, "NAME": "no_such_database"}
+        down = {**real, "HOST": "127.0.0.1", "PORT": free_port()}
+        aliases = mock.patch.dict(connections.settings, hopeless=hopeless, down=down)
+        with aliases, self.assertRaises(NeverReady) as raised:
+            wait_for([LogIn("down"), LogIn("hopeless"), LogIn("default")], timeout=10)
+        self.assertEqual(raised.exception.cause.name, "invalid_catalog_name")
+
+
+class SilentHostTests(SimpleTestCase):
+    def test_a_host_that_accepts_and_says_nothing(self):
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            at(HOST="127.0.0.1", PORT=listener.getsockname()[1]),
+            self.assertRaises(TimedOut) as raised,
+        ):
+            wait_for([LogIn("default")], timeout=0.3)
+        self.assertEqual(raised.exception.cause.text, "no answer while waiting for the server's reply")
+        self.assertLess(raised.exception.seconds, 3)
+
+
+class MigrationTests(TransactionTestCase):
+    def test_only_one_holds_the_lock(self):
+        first, second = MigrationLock("default"), MigrationLock("default")
+        first(seconds=5)
+        pid = first.session.connection.info.backend_pid
+        with self.assertRaisesMessage(NotReady, f"held by server process {pid}"):
+            second(seconds=5)
+        first.release()
+        second(seconds=5)
+        second.release()
+
+    def test_a_migrated_database(self):
+        Migrated("default")(seconds=5)
+
+    def test_an_unapplied_migration(self):
+        recorded = "core.wait_for_db.checks.MigrationRecorder.applied_migrations"
+        unapplied = mock.patch("core.wait_for_db.checks.unapplied_migrations", return_value=[1])
+        not_ready = self.assertRaisesMessage(NotReady, "1 unapplied migrations")
+        with mock.patch(recorded, return_value={}), unapplied, not_ready:
+            Migrated("default")(seconds=5)
+
+
+class PureFunctionTests(SimpleTestCase):
+    def test_classify(self):
+        cases = (
+            ('FATAL:  28P01: password authentication failed for user "app"', "invalid_password", True),
+            ("FATAL:  28P01: Passwort-Authentifizierung fehlgeschlagen", "invalid_password", True),
+            ("致命的エラー:  57P03: データベースシステムは起動処理中です", "cannot_connect_now", False),
+            ("ВАЖНО:  53300: too many clients", "too_many_connections", False),
+            ("FATAL:  99999: who knows", "connection_failure", False),
+            # One address refuses the password, another is starting up: wait.
+            ("FATAL:  28P01: a\nhost 2: FATAL:  57P03: b", "cannot_connect_now", False),
+            ('could not translate host name "db" to address: …', "name_not_resolved", False),
+            ("Connection refused\n\tIs the server running?", "connection_refused", False),
+            ('connection to server at "certificate" failed: no', "connection_failure", False),
+            ("server does not support SSL, but SSL was required", "tls", True),
+            ("SSL error: certificate verify failed", "tls", True),
+            ("SSL SYSCALL error: EOF detected", "connection_failure", False),
+            ("received invalid response to SSL negotiation: H", "not_postgresql", False),
+            ('FATAL:  role "app" does not exist', "invalid_authorization_specification", True),
+            ("", "connection_failure", False),
+        )
+        for message, name, never in cases:
+            with self.subTest(message):
+                cause = classify(message)
+                self.assertEqual((cause.name, cause.never), (name, never))
+
+    def test_a_cause_is_one_line_that_cannot_steer_a_terminal(self):
+        self.assertEqual(classify("FATAL:  3D000: a\x1b[2Jb\nLOCATION: c").text, "a [2Jb (SQLSTATE 3D000)")
+
+    def test_describe(self):
+        cases = (
+            ({"dbname": "d", "host": "h", "port": 1, "password": "p"}, 'Database "d" at h:1'),
+            ({"dbname": "d"}, 'Database "d" at local socket:5432'),
+            ({"service": "s"}, 'The database of service "s"'),
+        )
+        for params, name in cases:
+            with self.subTest(name):
+                self.assertEqual(describe(params), name)

@@ -1,0 +1,118 @@
+"""A PostgreSQL session in which no step outlasts its time."""
+
+import ctypes
+import select
+import time
+
+import psycopg2
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from psycopg2.extensions import POLL_OK, POLL_READ
+
+from .causes import Cause, classify
+
+PQERRORS_VERBOSE = 2
+
+# Errors that libpq or psycopg2 finds in the parameters, before it opens a socket.
+UNUSABLE = ("invalid ", "definition of service ", "service file ", "syntax error in service file")
+
+
+class NotReady(Exception):
+    """Not now; `cause` says why."""
+
+    def __init__(self, cause):
+        super().__init__(cause.text)
+        self.cause = cause
+
+
+class Session:
+    """
+    A session of its own with the server of *alias*, opened as Django would.
+
+    The connection is asynchronous. psycopg2's usual connect() is one blocking call in
+    C that heeds neither deadline nor signal, and psycopg2's other way around it,
+    set_wait_callback, changes every connection of the process.
+    """
+
+    def __init__(self, alias):
+        self.wrapper = connections.create_connection(alias)
+        if getattr(self.wrapper, "Database", None) is not psycopg2:
+            raise ImproperlyConfigured(f'The database "{alias}" does not use psycopg2.')
+        params = self.wrapper.get_connection_params()
+        self.name = describe(params)
+        self.connection = None
+        self.deadline = None
+        self.doing = "looking up the host name"
+
+    def limit(self, seconds):
+        """Let the steps to come take no more than *seconds* together."""
+        self.deadline = time.monotonic() + seconds
+
+    def open(self):
+        """Log in. Raise NotReady, or ImproperlyConfigured for unusable settings."""
+        self.doing = "looking up the host name"
+        try:
+            # Anew each time: some backends hand out passwords that expire.
+            params = self.wrapper.get_connection_params()
+            self.connection = psycopg2.connect(**params, async_=True)
+        except (psycopg2.ProgrammingError, TypeError, ValueError) as error:
+            raise ImproperlyConfigured(f"{self.name}: {error}".strip()) from None
+        except psycopg2.OperationalError as error:
+            if str(error).startswith(UNUSABLE):
+                raise ImproperlyConfigured(f"{self.name}: {error}".strip()) from None
+            raise NotReady(classify(str(error))) from None
+        self.doing = "connecting"
+        report_sqlstates(self.connection)
+        self._finish()
+
+    def query(self, sql, args=()):
+        """Return the first row of *sql*, or None. Raise NotReady."""
+        cursor = self.connection.cursor()
+        cursor.execute(sql, args)
+        self._finish()
+        return cursor.fetchone() if cursor.description else None
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def _finish(self):
+        """Drive the connection until it is idle again."""
+        try:
+            while (state := self.connection.poll()) != POLL_OK:
+                if state == POLL_READ:
+                    self.doing = "waiting for the server's reply"
+                self._wait_for_socket(state)
+        except psycopg2.Error as error:
+            raise NotReady(classify(str(error))) from None
+
+    def _wait_for_socket(self, state):
+        sockets = [self.connection.fileno()]
+        readers, writers = (sockets, []) if state == POLL_READ else ([], sockets)
+        seconds = self.deadline - time.monotonic()
+        if seconds <= 0 or not any(select.select(readers, writers, [], seconds)):
+            raise NotReady(Cause("no_answer", f"no answer while {self.doing}"))
+
+
+def report_sqlstates(connection):
+    """
+    Make libpq put the SQLSTATE into *connection*'s messages.
+
+    psycopg2 gives none for a failed login, and the text is in the server's language.
+    Where it does not work, classify() falls back to the text.
+    """
+    try:
+        libpq = ctypes.CDLL(psycopg2._psycopg.__file__)
+        libpq.PQsetErrorVerbosity.argtypes = (ctypes.c_void_p, ctypes.c_int)
+        libpq.PQsetErrorVerbosity(connection.pgconn_ptr, PQERRORS_VERBOSE)
+    except (AttributeError, OSError):
+        pass
+
+
+def describe(params):
+    """Name the database of libpq's *params*: never with its password."""
+    if "service" in params:
+        return f'The database of service "{params["service"]}"'
+    host = params.get("host") or params.get("hostaddr") or "local socket"
+    return f'Database "{params["dbname"]}" at {host}:{params.get("port", 5432)}'
