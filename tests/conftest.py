@@ -49,6 +49,7 @@ class Project:
             switch = {"user": self.uid, "group": self.uid, "extra_groups": [group]}
         process = subprocess.run(
             command,
+            check=False,
             cwd=self.folder,
             env=self.environment | variables,
             stdin=subprocess.DEVNULL,

@@ -18,7 +18,10 @@ def build(project):
 
     def build(*arguments, target="development", check=True):
         id_file = project.folder.parent / f"{project.name}.id"
-        arguments = [f"--build-arg={argument}" for argument in arguments] + [f"--target={target}", f"--iidfile={id_file}"]
+        arguments = [f"--build-arg={argument}" for argument in arguments] + [
+            f"--target={target}",
+            f"--iidfile={id_file}",
+        ]
         built = project.run("docker", "build", "--progress=plain", *arguments, ".", check=check)
         if built.returncode:
             return built.stdout
@@ -62,7 +65,9 @@ def test_psycopg2_is_compiled_against_debians_libpq(project, build):
 
 
 def test_the_client_tools_are_the_servers_own(project, build):
-    server = project.run("docker", "run", "--rm", "--entrypoint=postgres", "postgres:18-trixie", "--version").stdout.split()[2]
+    server = project.run(
+        "docker", "run", "--rm", "--entrypoint=postgres", "postgres:18-trixie", "--version"
+    ).stdout.split()[2]
     for tool in ("psql", "pg_dump", "pg_restore"):
         assert in_image(project, build(), f"{tool} --version").stdout.split()[2] == server
     assert "/opt/postgresql/lib/libpq" in in_image(project, build(), "ldd /usr/local/bin/psql").stdout
@@ -113,7 +118,9 @@ def test_a_binary_wheel_of_psycopg2_fails_the_build(project, build):
         "docker", "run", "--rm", "--interactive", build(), "sh", "-c",
         "echo psycopg2-binary | uv pip compile --quiet --no-deps --no-header --generate-hashes -",
     ).stdout  # fmt: skip
-    output = broken(project, build, "requirements.txt", r"psycopg2==.*\n(    --hash.*\n)+", binary.replace("\\", "\\\\"))
+    output = broken(
+        project, build, "requirements.txt", r"psycopg2==.*\n(    --hash.*\n)+", binary.replace("\\", "\\\\")
+    )
     assert "psycopg2 is not compiled here" in output
 
 
