@@ -54,22 +54,23 @@ class Command:
     def __init__(self, arguments):
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            ["docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ["docker", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
-        self.lines = ""
+        self.output = ""
 
     def until_it_says(self, text):
-        """Read stdout up to a line with *text*; return all of it so far."""
-        for line in self.process.stdout:
-            self.lines += line
-            if text in line:
-                return self.lines
-        pytest.fail(f"never said {text!r}: {self.lines}{self.process.stderr.read()}", pytrace=False)
+        """Read stdout until *text*; return all of it so far."""
+        while text not in self.output:
+            some = self.process.stdout.read(4096).decode()
+            if not some:
+                pytest.fail(f"never said {text!r}: {self.output}{self.process.stderr.read()}", pytrace=False)
+            self.output += some
+        return self.output
 
     def end(self):
         stdout, stderr = self.process.communicate(timeout=120)
         seconds = time.monotonic() - self.started
-        ended = Ended(self.process.returncode, self.lines + stdout, stderr, seconds)
+        ended = Ended(self.process.returncode, self.output + stdout.decode(), stderr.decode(), seconds)
         assert PASSWORD not in ended.stdout + ended.stderr
         assert ended.code == 1 or "Traceback" not in ended.stderr, ended.stderr
         return ended
@@ -83,11 +84,15 @@ class Client:
         self.name = start_container(image, "--init", network=network, command=["sleep", "infinity"])
 
     def start(self, *arguments, databases=None, environ=None, tty=False, **database):
-        """Start the command for one database, given by what differs from `db`, or for several *databases*."""
+        """Start the command for one database, given by what differs from "db", or for several *databases*."""
+        command = ["manage.py", "wait_for_db", *arguments]
+        return self.start_python(*command, databases=databases, environ=environ, tty=tty, **database)
+
+    def start_python(self, *command, databases=None, environ=None, tty=False, **database):
         environ = {"DATABASES": settings(databases or {"default": database}), **(environ or {})}
         variables = itertools.chain.from_iterable(("-e", f"{key}={value}") for key, value in environ.items())
         options = ["-t"] if tty else []
-        return Command(["exec", *options, *variables, self.name, "python", "manage.py", "wait_for_db", *arguments])
+        return Command(["exec", *options, *variables, self.name, "python", *command])
 
     def run(self, *arguments, **options):
         return self.start(*arguments, **options).end()
@@ -97,8 +102,10 @@ class Server:
     """A PostgreSQL server of its own, with the databases "db" and the role "app" in it."""
 
     def __init__(self, image, network, *arguments, environ=(), options=()):
-        environment = [f"--env=POSTGRES_{key}={value}" for key, value in {
-            "USER": "app", "PASSWORD": PASSWORD, "DB": "db", **dict(environ)}.items()]
+        environment = [
+            f"--env=POSTGRES_{key}={value}"
+            for key, value in {"USER": "app", "PASSWORD": PASSWORD, "DB": "db", **dict(environ)}.items()
+        ]
         self.name = start_container(
             image, *environment, *options, network=network, command=["postgres", "-c", "fsync=off", *arguments]
         )
@@ -142,7 +149,17 @@ def settings(databases):
 
 def start_container(image, *options, network, command=()):
     name = f"{RUN}-{secrets.token_hex(3)}"
-    docker("run", "--detach", LABEL, f"--name={name}", f"--network={network}", "--stop-timeout=20", *options, image, *command)
+    docker(
+        "run",
+        "--detach",
+        LABEL,
+        f"--name={name}",
+        f"--network={network}",
+        "--stop-timeout=20",
+        *options,
+        image,
+        *command,
+    )
     return name
 
 
@@ -154,9 +171,9 @@ def engine():
     if containers:
         docker("rm", "--force", "--volumes", *containers, check=False)
     docker("network", "prune", "--force", f"--filter=label={RUN}", check=False)
-    images = docker("image", "ls", "--quiet", f"--filter=label={RUN}", check=False).split()
+    images = docker("image", "ls", f"--filter=reference={RUN}-*", "--format={{.Repository}}", check=False).split()
     if images:
-        docker("image", "rm", "--force", *set(images), check=False)
+        docker("image", "rm", *images, check=False)
 
 
 @pytest.fixture(scope="session")

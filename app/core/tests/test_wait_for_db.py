@@ -89,7 +89,7 @@ class ProcessTests(SimpleTestCase):
         stdout, stderr = process.communicate()
         self.assertEqual(process.returncode, 124)
         name = rf'Database "\w+" at 127\.0\.0\.1:{port}'
-        self.assertRegex(stdout, rf"\AWaiting 0 s\. {name}: Connection refused\n\Z")
+        self.assertRegex(stdout, rf"\AWaiting for d{name[1:]} \(0 s\): Connection refused\n\Z")
         self.assertRegex(
             stderr,
             rf"\ACommandError: {name} did not get ready: Connection refused "
@@ -233,9 +233,9 @@ class PureFunctionTests(SimpleTestCase):
 
     def test_describe(self):
         cases = (
-            ({"dbname": "d", "host": "h", "port": 1, "password": "p"}, 'Database "d" at h:1'),
-            ({"dbname": "d"}, 'Database "d" at local socket:5432'),
-            ({"service": "s"}, 'The database of service "s"'),
+            ({"dbname": "d", "host": "h", "port": 1, "password": "p"}, 'database "d" at h:1'),
+            ({"dbname": "d"}, 'database "d" at local socket:5432'),
+            ({"service": "s"}, 'the database of service "s"'),
         )
         for params, name in cases:
             with self.subTest(name):

@@ -44,15 +44,17 @@ HINTS = {
         "and check that the role exists and may log in."
     ),
     "invalid_catalog_name": "Create the database, or correct NAME in DATABASES.",
-    "invalid_password": ("Correct USER and PASSWORD in DATABASES, or on the server: ALTER ROLE name PASSWORD 'new';"),
+    "invalid_parameter_value": "Correct OPTIONS in DATABASES.",
+    "invalid_password": "Correct USER and PASSWORD in DATABASES, or on the server: ALTER ROLE name PASSWORD 'new';",
     "locked": "Let the other session finish, or end it: SELECT pg_terminate_backend(pid);",
     "name_not_resolved": "Correct HOST in DATABASES, or start what has that name.",
-    "no_answer": ("Check HOST and PORT in DATABASES, firewalls, and whether the server is paused or stuck."),
+    "no_answer": "Check HOST and PORT in DATABASES, firewalls, and whether the server is paused or stuck.",
     "not_postgresql": "Correct PORT in DATABASES; something else listens there.",
     "read_only": "Point HOST at the primary, or promote the standby.",
     "tls": "Make OPTIONS['sslmode'] and its certificates agree with the server's ssl settings.",
     "too_many_connections": "Close connections, or raise max_connections.",
     "unapplied": "Run migrate; see the log of the process that does.",
+    "undefined_object": "Correct OPTIONS in DATABASES.",
     "unsupported_version": "Upgrade the server, or use an older Django.",
 }
 

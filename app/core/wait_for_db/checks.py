@@ -2,7 +2,8 @@
 What can be waited for.
 
 A check is called with the seconds that it may take. It returns when all is ready and
-raises NotReady when not yet. Until then `doing` says what it is at.
+raises NotReady when not yet; `doing` says what it is at. `success` is how to say that
+it has succeeded, if that is worth a line.
 """
 
 from django.db import DatabaseError, connections
@@ -72,11 +73,11 @@ class MigrationLock:
     """
 
     shortest_pause = 0.02
-    success = "is held"
+    success = ""
 
     def __init__(self, alias):
         self.session = Session(alias)
-        self.name = f"The migrations lock of {self.session.name}"
+        self.name = f"the migrations lock of {self.session.name}"
 
     @property
     def doing(self):
@@ -120,7 +121,7 @@ class Migrated:
         self.connection = connections.create_connection(alias)
         # Checks run in a thread of their own.
         self.connection.inc_thread_sharing()
-        self.name = f'The schema of database "{self.connection.settings_dict["NAME"]}"'
+        self.name = f'the schema of database "{self.connection.settings_dict["NAME"]}"'
         self.doing = "reading the migrations"
         self.applied = self.unapplied = None
 

@@ -15,14 +15,14 @@ SHORTEST_TIMEOUT = 0.2
 
 
 class GaveUp(Exception):
-    """Waiting ended without success, after so many `seconds` and `attempts`."""
+    """Waiting for `watcher.check` ended for `cause`, after `seconds` and `attempts`."""
 
     def __init__(self, watcher, seconds):
-        self.name = watcher.check.name
+        self.watcher = watcher
         self.cause = watcher.cause
         self.seconds = seconds
         self.attempts = watcher.attempts
-        super().__init__(f"{self.name}: {self.cause.text}")
+        super().__init__(f"{watcher.check.name}: {self.cause.text}")
 
 
 class NeverReady(GaveUp):
