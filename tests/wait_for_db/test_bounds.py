@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import docker, settings, start_container, until
+from containers import docker, log, settings, start_container, until
 
 START = 2.0
 SILENT = "import socket, time; listener = socket.create_server(('', 5432)); time.sleep(600)"
@@ -32,7 +32,7 @@ def hosts(client, network):
         start_container(client.image, network=network, command=["python", "-c", script])
         for script in (SILENT, DROPPING, MUTE_NAME_SERVER)
     )
-    until(lambda: subprocess.run(["docker", "exec", client.name, "python", "-c", connect(silent)]).returncode == 0)
+    until(lambda: docker("exec", client.name, "python", "-c", connect(silent), check=False) == "connected")
     return {
         "silent": ({"HOST": silent}, "no answer while waiting for the server's reply"),
         "dropping": ({"HOST": dropping}, "no answer while connecting"),
@@ -40,13 +40,12 @@ def hosts(client, network):
             {"HOST": "db.invalid", "DNS": address(name_server)},
             "no answer while looking up the host name",
         ),
-        "paused": ({"HOST": silent, "PAUSED": silent}, "no answer while waiting for the server's reply"),
         "refused": ({"HOST": silent, "PORT": 1}, "Connection refused"),
     }
 
 
 def connect(host):
-    return f"import socket; socket.create_connection(('{host}', 5432), 5)"
+    return f"import socket; socket.create_connection(('{host}', 5432), 5); print('connected')"
 
 
 def address(container):
@@ -57,7 +56,6 @@ def address(container):
 def start_as_pid_1(client, host, *arguments):
     host = dict(host)
     options = [f"--dns={host.pop('DNS')}"] if "DNS" in host else []
-    host.pop("PAUSED", None)
     databases = settings({"default": host})
     command = ["python", "manage.py", "wait_for_db", *arguments]
     return start_container(
@@ -71,12 +69,6 @@ def seconds_and_code(container):
     moments = (subprocess.check_output(["date", "+%s.%N", "-d", state[key]]) for key in ("StartedAt", "FinishedAt"))
     started, finished = map(float, moments)
     return finished - started, code, finished
-
-
-def log(container):
-    return subprocess.run(
-        ["docker", "logs", container], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ).stdout
 
 
 TROUBLES = ("silent", "dropping", "mute name server", "refused")

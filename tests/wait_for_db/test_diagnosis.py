@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import PASSWORD, docker, start_container, until
+from containers import PASSWORD, docker, start_container, until
 
 LANGUAGES = ("C", "de_DE.UTF-8", "de_DE.ISO-8859-1", "fr_FR.UTF-8", "ja_JP.UTF-8", "ru_RU.UTF-8")
 NEVER = {

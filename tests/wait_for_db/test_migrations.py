@@ -1,7 +1,7 @@
 """Waiting and migrating in one process, and many processes that migrate at once."""
 
 import pytest
-from conftest import docker, settings, start_container, until
+from containers import docker, settings, start_container, until
 
 REPLICAS = 4
 

@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import docker
+from containers import docker
 
 
 def test_a_log_gets_a_line_when_the_cause_changes_and_one_every_10_s(make_server, client):

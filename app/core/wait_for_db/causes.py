@@ -69,9 +69,9 @@ class Cause:
 
     @property
     def hint(self):
-        """The next step: the project's own words, else HINTS, else nothing."""
+        """The next step, in the project's own words if it has some."""
         hints = HINTS | getattr(settings, "WAIT_FOR_DB_HINTS", {})
-        return hints.get(self.name, "")
+        return hints.get(self.name, hints["connection_failure"])
 
 
 def classify(message):

@@ -106,7 +106,7 @@ def seconds(text):
 def explain(error, what):
     """Say what happened, why, and what to do next."""
     what = f"{what}: {error.cause.text}"
-    return f"{outcome(error.watcher, what, error.seconds)}\n{error.cause.hint}".strip()
+    return f"{outcome(error.watcher, what, error.seconds)}\n{error.cause.hint}"
 
 
 def exit_with_signal(signalnum, frame):
