@@ -13,6 +13,7 @@ def engine():
     containers = docker("ps", "--all", "--quiet", f"--filter=label={RUN}", check=False).split()
     if containers:
         docker("rm", "--force", "--volumes", *containers, check=False)
+    docker("volume", "prune", "--all", "--force", f"--filter=label={RUN}", check=False)
     docker("network", "prune", "--force", f"--filter=label={RUN}", check=False)
     images = docker("image", "ls", f"--filter=reference={RUN}-*", "--format={{.Repository}}", check=False).split()
     if images:
@@ -54,6 +55,11 @@ def make_server(server_image, network):
     yield make
     for server in servers:
         docker("rm", "--force", "--volumes", server.name)
+
+
+@pytest.fixture
+def make_volume():
+    return lambda: docker("volume", "create", LABEL)
 
 
 @pytest.fixture(scope="session")

@@ -82,9 +82,9 @@ class Command:
 class Client:
     """A container of the foreign project, in which the command runs."""
 
-    def __init__(self, image, network):
+    def __init__(self, image, network, *options):
         self.image, self.network = image, network
-        self.name = start_container(image, "--init", network=network, command=["sleep", "infinity"])
+        self.name = start_container(image, "--init", *options, network=network, command=["sleep", "infinity"])
 
     def start(self, *arguments, databases=None, environ=None, tty=False, **database):
         """Start the command for one database, given by what differs from "db", or for several *databases*."""

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from containers import PASSWORD, docker, start_container, until
+from containers import PASSWORD, Client, docker, start_container, until
 
 LANGUAGES = ("C", "de_DE.UTF-8", "de_DE.ISO-8859-1", "fr_FR.UTF-8", "ja_JP.UTF-8", "ru_RU.UTF-8")
 NEVER = {
@@ -131,7 +131,18 @@ def test_a_service_file_and_the_settings_own_options_are_honoured(server, client
     assert (role.code, "SQLSTATE 22023" in role.stderr) == (3, True), role
 
 
-def test_a_socket_that_is_not_there_yet(client):
+def test_a_unix_socket(make_server, client, make_volume):
+    sockets = f"--volume={make_volume()}:/var/run/postgresql"
+    make_server(options=[sockets]).until_ready()
+    neighbour = Client(client.image, client.network, sockets)
+    for host in ("", "/var/run/postgresql"):
+        assert neighbour.run(HOST=host).code == 0
+        assert neighbour.run(HOST=host, PORT="").code == 0
+        missing = neighbour.run(HOST=host, USER="stranger")
+        assert (missing.code, "SQLSTATE 28000" in missing.stderr) == (3, True), missing
+
+
+def test_a_unix_socket_that_is_not_there_yet(client):
     ended = client.run("--timeout=0.5", HOST="")
     assert ended.code == 124
     assert "/var/run/postgresql/.s.PGSQL.5432" in ended.stderr

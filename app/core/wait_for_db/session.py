@@ -68,8 +68,11 @@ class Session:
 
     def query(self, sql, args=()):
         """Return the first row of *sql*, or None. Raise NotReady."""
-        cursor = self.connection.cursor()
-        cursor.execute(sql, args)
+        try:
+            cursor = self.connection.cursor()
+            cursor.execute(sql, args)
+        except psycopg2.Error as error:
+            raise NotReady(classify(str(error))) from None
         self._finish()
         return cursor.fetchone() if cursor.description else None
 
