@@ -168,3 +168,19 @@ TEST_RUNNER = "app.runner.Runner"
 
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the default takes 0.3 s a user, on purpose
+
+
+# What wait_for_db advises; core/wait_for_db/causes.py has the causes' names, and words for the others
+
+WAIT_FOR_DB_HINTS = {
+    "invalid_password": (
+        "The database's volume keeps the user and the password of its first start. Set DB_USER and DB_PASS back to "
+        "those, or give the user the new password, on the host; no data is lost:\n"
+        f"""  docker compose exec db psql -U {env("DB_USER")} postgres -c "ALTER ROLE {env("DB_USER")} PASSWORD 'new'" """
+    ).rstrip(),
+    "invalid_catalog_name": (
+        "The database's volume keeps the database of its first start. Set DB_NAME back to that, or create the new one, "
+        "on the host:\n"
+        f"  docker compose exec db createdb -U {env("DB_USER")} {env("DB_NAME")}"
+    ),
+}

@@ -1,6 +1,6 @@
 """Ready is a login to a server that accepts writes, and nothing less."""
 
-from conftest import docker, until
+from containers import docker, until
 
 
 def test_a_new_server_is_waited_for_until_its_first_start_is_over(make_server, client):

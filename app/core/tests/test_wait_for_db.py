@@ -90,7 +90,7 @@ class ProcessTests(SimpleTestCase):
         stdout, stderr = process.communicate()
         self.assertEqual(process.returncode, 124)
         name = rf'Database "\w+" at 127\.0\.0\.1:{port}'
-        self.assertRegex(stdout, rf"\AWaiting 0 s\. {name}: Connection refused\n\Z")
+        self.assertRegex(stdout, rf"\AWaiting for d{name[1:]} \(0 s\): Connection refused\n\Z")
         self.assertRegex(
             stderr,
             rf"\ACommandError: {name} did not get ready: Connection refused "
@@ -185,6 +185,8 @@ class SilentHostTests(SimpleTestCase):
 class MigrationTests(TransactionTestCase):
     def test_only_one_holds_the_lock(self):
         first, second = MigrationLock("default"), MigrationLock("default")
+        self.addCleanup(first.release)
+        self.addCleanup(second.release)
         first(seconds=5)
         pid = first.session.connection.info.backend_pid
         with self.assertRaisesMessage(NotReady, f"held by server process {pid}"):
@@ -200,7 +202,7 @@ class MigrationTests(TransactionTestCase):
         recorder = MigrationRecorder(connections["default"])
         recorder.record_unapplied("core", "0001_initial")
         self.addCleanup(recorder.record_applied, "core", "0001_initial")
-        with self.assertRaisesMessage(NotReady, "1 unapplied migrations"):
+        with self.assertRaisesMessage(NotReady, "unapplied migrations: 1"):
             Migrated("default")(seconds=5)
 
 
@@ -234,9 +236,9 @@ class PureFunctionTests(SimpleTestCase):
 
     def test_describe(self):
         cases = (
-            ({"dbname": "d", "host": "h", "port": 1, "password": "p"}, 'Database "d" at h:1'),
-            ({"dbname": "d"}, 'Database "d" at local socket:5432'),
-            ({"service": "s"}, 'The database of service "s"'),
+            ({"dbname": "d", "host": "h", "port": 1, "password": "p"}, 'database "d" at h:1'),
+            ({"dbname": "d"}, 'database "d" at local socket:5432'),
+            ({"service": "s"}, 'the database of service "s"'),
         )
         for params, name in cases:
             with self.subTest(name):

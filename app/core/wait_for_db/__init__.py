@@ -11,7 +11,7 @@ management/commands/wait_for_db.py into one of its apps.
 
 from .causes import HINTS, Cause, classify
 from .checks import LogIn, Migrated, MigrationLock
-from .progress import Progress
+from .progress import Progress, outcome
 from .session import NotReady
 from .waiting import GaveUp, NeverReady, TimedOut, wait_for
 
@@ -27,5 +27,6 @@ __all__ = [
     "Progress",
     "TimedOut",
     "classify",
+    "outcome",
     "wait_for",
 ]

@@ -44,15 +44,17 @@ HINTS = {
         "and check that the role exists and may log in."
     ),
     "invalid_catalog_name": "Create the database, or correct NAME in DATABASES.",
-    "invalid_password": ("Correct USER and PASSWORD in DATABASES, or on the server: ALTER ROLE name PASSWORD 'new';"),
+    "invalid_parameter_value": "Correct OPTIONS in DATABASES.",
+    "invalid_password": "Correct USER and PASSWORD in DATABASES, or on the server: ALTER ROLE name PASSWORD 'new';",
     "locked": "Let the other session finish, or end it: SELECT pg_terminate_backend(pid);",
     "name_not_resolved": "Correct HOST in DATABASES, or start what has that name.",
-    "no_answer": ("Check HOST and PORT in DATABASES, firewalls, and whether the server is paused or stuck."),
+    "no_answer": "Check HOST and PORT in DATABASES, firewalls, and whether the server is paused or stuck.",
     "not_postgresql": "Correct PORT in DATABASES; something else listens there.",
     "read_only": "Point HOST at the primary, or promote the standby.",
     "tls": "Make OPTIONS['sslmode'] and its certificates agree with the server's ssl settings.",
     "too_many_connections": "Close connections, or raise max_connections.",
     "unapplied": "Run migrate; see the log of the process that does.",
+    "undefined_object": "Correct OPTIONS in DATABASES.",
     "unsupported_version": "Upgrade the server, or use an older Django.",
 }
 
@@ -67,9 +69,9 @@ class Cause:
 
     @property
     def hint(self):
-        """The next step: the project's own words, else HINTS, else nothing."""
+        """The next step, in the project's own words if it has some."""
         hints = HINTS | getattr(settings, "WAIT_FOR_DB_HINTS", {})
-        return hints.get(self.name, "")
+        return hints.get(self.name, hints["connection_failure"])
 
 
 def classify(message):

@@ -2,16 +2,17 @@
 What can be waited for.
 
 A check is called with the seconds that it may take. It returns when all is ready and
-raises NotReady when not yet. Until then `doing` says what it is at.
+raises NotReady when not yet; `doing` says what it is at. `success` is how to say that
+it has succeeded, if that is worth a line.
 """
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg2.extensions import quote_ident
 
 from .causes import Cause, classify
-from .session import NotReady, Session
+from .session import NotReady, Session, describe
 
 # One lock for each database: advisory locks are local to it.
 LOCK_KEY = int.from_bytes(b"migrate")
@@ -72,11 +73,11 @@ class MigrationLock:
     """
 
     shortest_pause = 0.02
-    success = "is held"
+    success = ""
 
     def __init__(self, alias):
         self.session = Session(alias)
-        self.name = f"The migrations lock of {self.session.name}"
+        self.name = f"the migrations lock of {self.session.name}"
 
     @property
     def doing(self):
@@ -120,7 +121,7 @@ class Migrated:
         self.connection = connections.create_connection(alias)
         # Checks run in a thread of their own.
         self.connection.inc_thread_sharing()
-        self.name = f'The schema of database "{self.connection.settings_dict["NAME"]}"'
+        self.name = f"the schema of {describe(self.connection.get_connection_params())}"
         self.doing = "reading the migrations"
         self.applied = self.unapplied = None
 
@@ -130,11 +131,11 @@ class Migrated:
             if applied != self.applied:
                 self.unapplied = unapplied_migrations(self.connection)
                 self.applied = applied
-        except DatabaseError as error:
+        except Error as error:
             self.connection.close()
             raise NotReady(classify(str(error))) from None
         if self.unapplied:
-            raise NotReady(Cause("unapplied", f"{len(self.unapplied)} unapplied migrations"))
+            raise NotReady(Cause("unapplied", f"unapplied migrations: {len(self.unapplied)}"))
         self.connection.close()
 
 

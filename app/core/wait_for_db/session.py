@@ -2,6 +2,7 @@
 
 import ctypes
 import select
+import socket
 import time
 
 import psycopg2
@@ -53,7 +54,7 @@ class Session:
         self.doing = "looking up the host name"
         try:
             # Anew each time: some backends hand out passwords that expire.
-            params = self.wrapper.get_connection_params()
+            params = resolve(self.wrapper.get_connection_params())
             self.connection = psycopg2.connect(**params, async_=True)
         except (psycopg2.ProgrammingError, TypeError, ValueError) as error:
             raise ImproperlyConfigured(f"{self.name}: {error}".strip()) from None
@@ -67,8 +68,11 @@ class Session:
 
     def query(self, sql, args=()):
         """Return the first row of *sql*, or None. Raise NotReady."""
-        cursor = self.connection.cursor()
-        cursor.execute(sql, args)
+        try:
+            cursor = self.connection.cursor()
+            cursor.execute(sql, args)
+        except psycopg2.Error as error:
+            raise NotReady(classify(str(error))) from None
         self._finish()
         return cursor.fetchone() if cursor.description else None
 
@@ -110,9 +114,28 @@ def report_sqlstates(connection):
         pass
 
 
+def resolve(params):
+    """
+    Look up the host of libpq's *params*.
+
+    psycopg2 keeps all threads waiting while libpq looks up a name, this one does not. A
+    service or several hosts are left to libpq.
+    """
+    host = params.get("host", "")
+    if not host or host.startswith(("/", "@")) or "," in host or "hostaddr" in params:
+        return params
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        text = f'could not translate host name "{host}" to address: {error.strerror}'
+        raise NotReady(classify(text)) from None
+    addresses = list(dict.fromkeys(address[0] for *_, address in found))
+    return params | {"host": ",".join([host] * len(addresses)), "hostaddr": ",".join(addresses)}
+
+
 def describe(params):
     """Name the database of libpq's *params*: never with its password."""
     if "service" in params:
-        return f'The database of service "{params["service"]}"'
+        return f'the database of service "{params["service"]}"'
     host = params.get("host") or params.get("hostaddr") or "local socket"
-    return f'Database "{params["dbname"]}" at {host}:{params.get("port", 5432)}'
+    return f'database "{params["dbname"]}" at {host}:{params.get("port", 5432)}'

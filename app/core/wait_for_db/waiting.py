@@ -12,17 +12,18 @@ ATTEMPT_SECONDS = 5.0
 LONGEST_PAUSE = 0.2
 # What even a timeout of 0 gives the first attempt.
 SHORTEST_TIMEOUT = 0.2
+READY = object()
 
 
 class GaveUp(Exception):
-    """Waiting ended without success, after so many `seconds` and `attempts`."""
+    """Waiting for `watcher.check` ended for `cause`, after `seconds` and `attempts`."""
 
     def __init__(self, watcher, seconds):
-        self.name = watcher.check.name
+        self.watcher = watcher
         self.cause = watcher.cause
         self.seconds = seconds
         self.attempts = watcher.attempts
-        super().__init__(f"{self.name}: {self.cause.text}")
+        super().__init__(f"{watcher.check.name}: {self.cause.text}")
 
 
 class NeverReady(GaveUp):
@@ -41,15 +42,15 @@ class Watcher(threading.Thread):
     thread keeps that from the deadline, the signals and the end of the process.
     """
 
-    def __init__(self, check, deadline, changes):
+    def __init__(self, check, deadline, news):
         super().__init__(daemon=True)
         self.check = check
         self.deadline = deadline
-        self.changes = changes
+        self.news = news
         self.stopping = threading.Event()
         self.attempts = 0
+        # What wait_for() has taken from the news.
         self.last_cause = None
-        self.error = None
         self.ready = False
 
     @property
@@ -59,36 +60,33 @@ class Watcher(threading.Thread):
 
     def run(self):
         try:
-            self.watch()
-        except Exception as error:  # noqa: BLE001 raised again in the main thread
-            self.error = error
-        self.changes.put(self)
+            self.news.put((self, self.watch()))
+        except Exception as error:  # noqa: BLE001 wait_for() raises it
+            self.news.put((self, error))
 
     def watch(self):
         started = time.monotonic()
+        noted = None
         while not self.stopping.is_set():
             elapsed = time.monotonic() - started
-            limit = min(max(elapsed, ATTEMPT_SECONDS), self.deadline - time.monotonic())
             self.attempts += 1
             try:
-                self.check(limit)
+                self.check(min(max(elapsed, ATTEMPT_SECONDS), self.deadline - time.monotonic()))
             except NotReady as error:
-                self.note(error.cause)
                 if error.cause.never:
                     raise
+                if error.cause != noted and not self.is_cut_short(error.cause):
+                    noted = error.cause
+                    self.news.put((self, noted))
             else:
-                self.ready = True
-                return
+                return READY
             # Short at first, then 1 % of the wait: little delay, and little work.
             pause = min(max(elapsed / 100, self.check.shortest_pause), LONGEST_PAUSE)
             self.stopping.wait(pause)
 
-    def note(self, cause):
-        """Keep *cause*, unless the deadline made it: then the one before says more."""
-        cut_short = cause.name == "no_answer" and time.monotonic() >= self.deadline
-        if cause != self.last_cause and not cut_short:
-            self.last_cause = cause
-            self.changes.put(self)
+    def is_cut_short(self, cause):
+        """Tell whether the deadline made *cause*: the one before says more."""
+        return cause.name == "no_answer" and time.monotonic() >= self.deadline
 
 
 def wait_for(checks, timeout, report=None):
@@ -101,36 +99,42 @@ def wait_for(checks, timeout, report=None):
     """
     started = time.monotonic()
     deadline = started + max(timeout, SHORTEST_TIMEOUT)
-    changes = queue.SimpleQueue()
-    waiting = [Watcher(check, deadline, changes) for check in checks]
+    news = queue.SimpleQueue()
+    waiting = [Watcher(check, deadline, news) for check in checks]
     for watcher in waiting:
         watcher.start()
     try:
         while waiting:
-            watcher = next_change(changes, deadline) or waiting[0]
+            watcher, outcome = next_news(news, deadline) or (waiting[0], None)
             seconds = time.monotonic() - started
-            if watcher.error:
-                raise final(watcher, seconds)
-            if report and watcher in waiting:
+            settle(watcher, outcome, seconds)
+            if report:
                 report(watcher, seconds)
-            waiting = [watcher for watcher in waiting if not watcher.ready]
-            if waiting and time.monotonic() >= deadline:
+            if watcher.ready:
+                waiting.remove(watcher)
+            elif time.monotonic() >= deadline:
                 raise TimedOut(waiting[0], seconds)
     finally:
         for watcher in waiting:
             watcher.stopping.set()
 
 
-def next_change(changes, deadline):
-    """Return the next Watcher that has news, or None after a second without any."""
-    seconds = min(1, deadline - time.monotonic())
+def next_news(news, deadline):
+    """Return the next (watcher, outcome), or None after a second without any."""
     try:
-        return changes.get(timeout=max(0, seconds))
+        return news.get(timeout=max(0, min(1, deadline - time.monotonic())))
     except queue.Empty:
         return None
 
 
-def final(watcher, seconds):
-    if isinstance(watcher.error, NotReady):
-        return NeverReady(watcher, seconds)
-    return watcher.error
+def settle(watcher, outcome, seconds):
+    """Take *outcome* over into *watcher*, or raise it. Here alone, so that a report sees one state."""
+    if outcome is READY:
+        watcher.ready = True
+    elif isinstance(outcome, Cause):
+        watcher.last_cause = outcome
+    elif isinstance(outcome, NotReady):
+        watcher.last_cause = outcome.cause
+        raise NeverReady(watcher, seconds)
+    elif isinstance(outcome, Exception):
+        raise outcome

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from ...wait_for_db import LogIn, Migrated, MigrationLock, NeverReady, Progress, TimedOut, wait_for
+from ...wait_for_db import LogIn, Migrated, MigrationLock, NeverReady, Progress, TimedOut, outcome, wait_for
 
 
 class Command(BaseCommand):
@@ -61,12 +61,14 @@ class Command(BaseCommand):
     def handle(self, *, databases, timeout, migrate, until_migrated, verbosity, **options):
         self.deadline = time.monotonic() + timeout
         self.progress = Progress(self.stdout) if verbosity else None
+        # Where call_command() was told to write; self.stdout would break migrate's lines.
+        streams = {name: options.get(name) for name in ("stdout", "stderr")}
         databases = list(dict.fromkeys(databases or [DEFAULT_DB_ALIAS]))
         try:
             self.wait_for(LogIn, databases)
             if migrate:
                 for database in databases:
-                    self.migrate(database, verbosity)
+                    self.migrate(database, verbosity=verbosity, **streams)
             elif until_migrated:
                 self.wait_for(Migrated, databases)
         except ImproperlyConfigured as error:
@@ -85,18 +87,11 @@ class Command(BaseCommand):
                 self.progress.close()
         return checks
 
-    def migrate(self, database, verbosity):
+    def migrate(self, database, **options):
         (lock,) = self.wait_for(MigrationLock, [database])
         try:
-            # Reads the state of the database anew, now that nobody else changes it.
-            call_command(
-                "migrate",
-                database=database,
-                interactive=False,
-                verbosity=verbosity,
-                stdout=self.stdout,
-                stderr=self.stderr,
-            )
+            # It reads the state of the database anew, now that nobody else changes it.
+            call_command("migrate", database=database, interactive=False, **options)
         finally:
             lock.release()
 
@@ -108,10 +103,10 @@ def seconds(text):
     return value
 
 
-def explain(error, outcome):
-    """Say what happened, why, and what to do."""
-    text = f"{error.name} {outcome}: {error.cause.text} ({error.seconds:.1f} s, attempt {error.attempts})."
-    return f"{text}\n{error.cause.hint}".strip()
+def explain(error, what):
+    """Say what happened, why, and what to do next."""
+    what = f"{what}: {error.cause.text}"
+    return f"{outcome(error.watcher, what, error.seconds)}\n{error.cause.hint}"
 
 
 def exit_with_signal(signalnum, frame):

@@ -1,0 +1,111 @@
+"""Waiting and migrating in one process, and many processes that migrate at once."""
+
+import pytest
+from containers import docker, settings, start_container, until
+
+REPLICAS = 4
+
+
+@pytest.fixture
+def database(server):
+    """A new, empty database of the shared server."""
+    server.psql("CREATE DATABASE empty")
+    yield {"HOST": server.name, "NAME": "empty"}
+    server.psql("DROP DATABASE empty WITH (FORCE)")
+
+
+def recorded(server):
+    sql = "SELECT count(*), count(DISTINCT (app, name)) FROM django_migrations"
+    return docker("exec", server.name, "psql", "-XqAt", "-U", "app", "-d", "empty", "-c", sql, check=False)
+
+
+def test_it_migrates_in_the_same_process(server, client, database):
+    ended = client.run("--migrate", **database)
+    assert (ended.code, ended.stderr) == (0, ""), ended
+    assert "Applying polls.0003_question_text_index... OK" in ended.stdout
+    assert client.run("--migrate", "--verbosity=0", **database).stdout == ""
+
+
+def test_several_replicas_migrate_an_empty_database_one_at_a_time(server, client, database):
+    # An index that is built concurrently waits for every snapshot: no replica may hold one while it waits.
+    replicas = [client.start("--migrate", **database) for _ in range(REPLICAS)]
+    ends = [replica.end() for replica in replicas]
+    assert [ended.code for ended in ends] == [0] * REPLICAS, ends
+    assert sum("Applying polls.0003" in ended.stdout for ended in ends) == 1
+    count, distinct = recorded(server).split("|")
+    assert count == distinct
+
+
+def test_control_without_the_lock_some_of_them_fail(server, client, database):
+    without_lock = (
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'project.settings'; django.setup()\n"
+        "from polls.wait_for_db import MigrationLock\n"
+        "MigrationLock.__call__ = lambda self, seconds: None\n"
+        "from django.core.management import execute_from_command_line\n"
+        "execute_from_command_line(['manage.py', 'wait_for_db', '--migrate'])"
+    )
+    replicas = [client.start_python("-c", without_lock, **database) for _ in range(REPLICAS)]
+    codes = [replica.end().code for replica in replicas]
+    assert 1 in codes, codes
+
+
+def test_the_lock_is_freed_when_its_holder_is_killed(server, client, database):
+    holder = start_container(
+        client.image,
+        f"--env=DATABASES={settings({'default': database})}",
+        "--env=MIGRATION_SECONDS=600",
+        network=client.network,
+        command=["python", "manage.py", "wait_for_db", "--migrate"],
+    )
+    until(lambda: "Applying polls.0001_initial... OK" in docker("logs", holder))
+    waiting = client.start("--migrate", **database)
+    waiting.until_it_says("held by server process")
+    docker("kill", holder)
+    ended = waiting.end()
+    assert ended.code == 0, ended
+    assert "Applying polls.0002_question_asked... OK" in ended.stdout
+
+
+def test_a_signal_ends_a_migration_and_frees_the_lock(server, client, database):
+    holder = start_container(
+        client.image,
+        f"--env=DATABASES={settings({'default': database})}",
+        "--env=MIGRATION_SECONDS=600",
+        network=client.network,
+        command=["python", "manage.py", "wait_for_db", "--migrate"],
+    )
+    until(lambda: "Applying polls.0001_initial... OK" in docker("logs", holder))
+    docker("stop", holder)
+    assert docker("wait", holder) == "143"
+    assert client.run("--migrate", **database).code == 0
+
+
+def test_waiting_for_the_lock_ends_with_the_deadline(server, client, database):
+    holder = client.start("--migrate", environ={"MIGRATION_SECONDS": "5"}, **database)
+    holder.until_it_says("Running migrations")
+    ended = client.run("--migrate", "--timeout=1", **database)
+    assert ended.code == 124
+    assert "The migrations lock of" in ended.stderr and "held by server process" in ended.stderr
+    assert holder.end().code == 0
+
+
+def test_until_migrated_waits_for_another_to_migrate(server, client, database):
+    early = client.run("--until-migrated", "--timeout=1", **database)
+    assert (early.code, "unapplied migrations" in early.stderr) == (124, True), early
+    follower = client.start("--until-migrated", **database)
+    follower.until_it_says("unapplied migrations")
+    migrating = client.start("--migrate", environ={"MIGRATION_SECONDS": "2"}, **database)
+    ended = follower.end()
+    assert (ended.code, ended.stderr) == (0, "")
+    assert "is up to date" in ended.stdout
+    assert recorded(server).startswith("2")
+    assert migrating.end().code == 0
+
+
+def test_a_migration_that_fails_ends_with_djangos_own_error(server, client, database):
+    docker(
+        "exec", server.name, "psql", "-XqAt", "-U", "app", "-d", "empty", "-c", "CREATE TABLE polls_question (id int)"
+    )
+    ended = client.run("--migrate", **database)
+    assert ended.code == 1
+    assert 'relation "polls_question" already exists' in ended.stderr

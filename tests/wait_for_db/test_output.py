@@ -1,0 +1,64 @@
+"""What is said, where, and how often."""
+
+import re
+
+from containers import docker
+
+
+def test_a_log_gets_a_line_when_the_cause_changes_and_one_every_10_s(make_server, client):
+    server = make_server().until_ready()
+    docker("stop", server.name)
+    command = client.start("--timeout=12", HOST=server.name)
+    lines = command.until_it_says("(10 s)").splitlines()
+    docker("start", server.name)
+    ended = command.end()
+    assert (ended.code, ended.stderr) == (0, "")
+    assert len(lines) == 2
+    name = re.escape(f'Database "db" at {server.name}:5432')
+    assert re.fullmatch(
+        rf'Waiting for d{name[1:]} \(0 s\): could not translate host name "\S+" to address: .+', lines[0]
+    )
+    assert re.fullmatch(rf"{name} is ready \(\d+\.\d s, attempt \d+\)\.", ended.stdout.splitlines()[-1])
+
+
+def test_a_terminal_has_one_line_that_rewrites_itself(server, client):
+    ended = client.run("--timeout=3", "--no-color", HOST=server.name, PORT=1, tty=True)
+    assert ended.code == 124
+    rewritten, clear, error = ended.stdout.partition("\r\x1b[KCommandError")
+    assert clear, ended
+    lines = rewritten.split("\r\x1b[K")[1:]
+    assert len(lines) >= 3
+    assert not any("\n" in line for line in lines)
+    for second, line in enumerate(lines[:3]):
+        assert f" ({second} s): Connection refused" in line
+    assert error.count("\n") == 2
+
+
+def test_a_terminal_is_left_clean_by_ctrl_c(server, client):
+    command = client.start(HOST=server.name, PORT=1, tty=True)
+    command.until_it_says("Connection refused")
+    docker(
+        "exec", client.name, "sh", "-c", "kill -INT $(grep -l wait_for_db /proc/[0-9]*/cmdline | cut -d/ -f3 | head -1)"
+    )
+    ended = command.end()
+    assert ended.code == 130
+    assert ended.stdout.endswith("\r\x1b[K")
+
+
+def test_verbosity_0_is_silent_but_for_errors(server, client):
+    ended = client.run("--verbosity=0", HOST=server.name)
+    assert (ended.code, ended.stdout, ended.stderr) == (0, "", "")
+    ended = client.run("--verbosity=0", "--timeout=0.5", HOST=server.name, PORT=1)
+    assert (ended.code, ended.stdout, len(ended.stderr.splitlines())) == (124, "", 2)
+
+
+def test_an_encoding_that_lacks_the_servers_letters_does_no_harm(make_server, client):
+    server = make_server().until_ready()
+    server.psql("ALTER SYSTEM SET lc_messages = 'ja_JP.UTF-8'")
+    server.psql("ALTER SYSTEM SET hot_standby = off")
+    server.sh("touch $PGDATA/standby.signal")
+    docker("restart", server.name)
+    command = client.start("--timeout=0.5", HOST=server.name, environ={"PYTHONIOENCODING": "ascii"})
+    ended = command.end()
+    assert ended.code == 124
+    assert "\\u30c7" in ended.stdout
