@@ -41,9 +41,10 @@ USER app
 FROM base AS development
 RUN --mount=type=cache,sharing=locked,target=/var/cache/apt --mount=type=cache,sharing=locked,target=/var/lib/apt/lists \
     apt-get update -qq && apt-get install -qq --no-install-recommends git less liblz4-1 libreadline8t64 libzstd1 openssh-client \
-    && git config --system --add safe.directory /workspace \
-    && echo '[ ! -e .devcontainer/post-create ] || bash .devcontainer/post-create --status' >> /etc/bash.bashrc
-# Every new terminal says if the environment is not ready.
+    && git config --system --add safe.directory /workspace
+# Every new terminal says if the environment is not ready; a login shell's has the same PATH.
+RUN echo '[ ! -e /workspace/.devcontainer/post-create ] || bash /workspace/.devcontainer/post-create --status' >> /etc/bash.bashrc \
+    && echo "PATH=$PATH" > /etc/profile.d/venv.sh
 # The client tools are the server's own, and so is their libpq: Debian's are of another version, and an older pg_dump
 # refuses a newer server. 00: before Debian's folders, whatever the processor is called.
 COPY --from=postgres /usr/lib/postgresql/*/bin/psql /usr/lib/postgresql/*/bin/pg_dump /usr/lib/postgresql/*/bin/pg_restore /usr/local/bin/

@@ -43,7 +43,7 @@ def test_the_folder_is_one_for_compose_image_and_editor():
     folder = DEVCONTAINER["workspaceFolder"]
     assert f".:{folder}" in APP["volumes"]
     assert f"WORKDIR {folder}\n" in DOCKERFILE
-    assert f"safe.directory {folder} " in DOCKERFILE
+    assert f"safe.directory {folder}\n" in DOCKERFILE
 
 
 def test_the_port_is_one_for_compose_editor_and_server():

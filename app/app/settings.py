@@ -57,7 +57,7 @@ if DEBUG:
     # that name, and the origin as either, with http or https; this codespace's own name is trusted, no other's.
     CODESPACE_NAME = os.environ.get("CODESPACE_NAME")
     FORWARDING_DOMAIN = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN") or "app.github.dev"
-    ALLOWED_HOSTS += [".localhost", "127.0.0.1", "[::1]", f".{FORWARDING_DOMAIN}"]
+    ALLOWED_HOSTS += [".localhost", "127.0.0.1", "0.0.0.0", "[::1]", f".{FORWARDING_DOMAIN}"]
     CSRF_TRUSTED_ORIGINS += ["http://localhost:8000", "https://localhost:8000"]
     if CODESPACE_NAME:
         CSRF_TRUSTED_ORIGINS += [f"https://{CODESPACE_NAME}-8000.{FORWARDING_DOMAIN}"]
