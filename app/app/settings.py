@@ -61,6 +61,7 @@ if DEBUG:
     CSRF_TRUSTED_ORIGINS += ["http://localhost:8000", "https://localhost:8000"]
     if CODESPACE_NAME:
         CSRF_TRUSTED_ORIGINS += [f"https://{CODESPACE_NAME}-8000.{FORWARDING_DOMAIN}"]
+    CSRF_FAILURE_VIEW = "app.csrf.csrf_failure"  # names CODESPACE_NAME where it is missing
 
 
 # Application definition
