@@ -68,6 +68,7 @@ if DEBUG:
 
 INSTALLED_APPS = [
     "core",
+    "welcome",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
