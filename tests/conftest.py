@@ -158,3 +158,16 @@ def ordinary_uid():
     yield pwd.getpwnam(name).pw_uid
     # --force: its containers may still be running; they are removed with their projects.
     subprocess.run(["userdel", "--force", "--remove", name], check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="session")
+def launch_browser():
+    """Start Chromium, Debian's or the one that CHROMIUM names, with more arguments; it meets no host but this one."""
+    from playwright.sync_api import sync_playwright  # only those who ask for a browser need it
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    arguments += ["--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        yield lambda *more: playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=[*arguments, *more]
+        )

@@ -4,6 +4,7 @@ space. What postCreate did is asserted by what it left: the CLI's exit status do
 """
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -17,8 +18,10 @@ def outcome(up):
 
 def record(project):
     """The record of the last run of postCreate: the exit status of each step, in order."""
-    lines = project.inside(RECORD).stdout.splitlines()
-    return {name: int(status) for name, seconds, status in (line.split("\t") for line in lines) if float(seconds) >= 0}
+    lines = [line.split("\t") for line in project.inside(RECORD).stdout.splitlines()]
+    (summary,) = [summary for name, _, _, summary in lines if name == "tests"]
+    assert re.fullmatch(r"(\d+ failed, )?\d+ passed in [\d.]+s", summary)
+    return {name: int(status) for name, seconds, status, _ in lines if float(seconds) >= 0}
 
 
 READY = {"folder": 0, "git": 0, "commit hooks": 0, "database": 0, "tests": 0, "ready": 0}

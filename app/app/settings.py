@@ -61,12 +61,14 @@ if DEBUG:
     CSRF_TRUSTED_ORIGINS += ["http://localhost:8000", "https://localhost:8000"]
     if CODESPACE_NAME:
         CSRF_TRUSTED_ORIGINS += [f"https://{CODESPACE_NAME}-8000.{FORWARDING_DOMAIN}"]
+    CSRF_FAILURE_VIEW = "app.csrf.csrf_failure"  # names CODESPACE_NAME where it is missing
 
 
 # Application definition
 
 INSTALLED_APPS = [
     "core",
+    "welcome",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -76,6 +78,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "app.health.probes",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

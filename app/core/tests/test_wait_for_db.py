@@ -202,8 +202,10 @@ class MigrationTests(TransactionTestCase):
         recorder = MigrationRecorder(connections["default"])
         recorder.record_unapplied("core", "0001_initial")
         self.addCleanup(recorder.record_applied, "core", "0001_initial")
+        migrated = Migrated("default")
+        self.addCleanup(migrated.connection.close)  # which else may outlive the tests, and keep their database
         with self.assertRaisesMessage(NotReady, "unapplied migrations: 1"):
-            Migrated("default")(seconds=5)
+            migrated(seconds=5)
 
 
 class PureFunctionTests(SimpleTestCase):
