@@ -1,7 +1,5 @@
 """wait_for_db against real servers, in a project that is not this one. Runs on the host, with a real Docker engine."""
 
-import os
-
 import pytest
 from containers import HERE, LABEL, ROOT, RUN, Client, Server, build, docker
 
@@ -28,8 +26,7 @@ def network(engine):
 
 @pytest.fixture(scope="session")
 def server_image(engine):
-    major = [f"--build-arg=POSTGRES_MAJOR={os.environ['POSTGRES_MAJOR']}"] if "POSTGRES_MAJOR" in os.environ else []
-    return build("server", HERE, *major)
+    return build("server", HERE)
 
 
 @pytest.fixture(scope="session")

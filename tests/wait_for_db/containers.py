@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import secrets
 import subprocess
 import time
@@ -166,5 +167,8 @@ def start_container(image, *options, network, command=()):
 
 def build(target, context, *arguments):
     tag = f"{RUN}-{target}"
-    docker("build", "--quiet", LABEL, f"--tag={tag}", f"--target={target}", *arguments, str(context), timeout=600)
+    # Where they are set, as for docker-compose.yml.
+    versions = [f"--build-arg={name}" for name in ("PYTHON_VERSION", "POSTGRES_MAJOR") if name in os.environ]
+    options = [LABEL, f"--tag={tag}", f"--target={target}", *versions, *arguments]
+    docker("build", "--quiet", *options, str(context), timeout=600)
     return tag
