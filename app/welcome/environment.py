@@ -49,7 +49,9 @@ class Environment:
 
     def find_problems(self):
         if self.cause:
-            yield Problem("The database is not ready", f"{capfirst(self.cause.text)}. {self.cause.hint}", changing=True)
+            hint, _, command = self.cause.hint.partition("\n")
+            text = f"{capfirst(self.cause.text)}. {hint}"
+            yield Problem("The database is not ready", text, command.strip(), changing=True)
         if self.unapplied:
             what = "1 migration is" if len(self.unapplied) == 1 else f"{len(self.unapplied)} migrations are"
             names = ", ".join(self.unapplied)

@@ -65,6 +65,13 @@ class WelcomeTests(TestCase):
         self.assertContains(response, "Connection refused")
         self.assertContains(response, address)
 
+    @override_settings(WAIT_FOR_DB_HINTS={"connection_refused": "Start it:\n  docker compose start db"})
+    def test_a_hint_that_has_a_command(self):
+        with database_down():
+            response = self.assert_headline("The database is not ready", changing=True)
+        self.assertContains(response, "Start it:")
+        self.assertContains(response, "<code>docker compose start db</code>", html=True)
+
     def test_a_database_that_goes_away_meanwhile(self):
         with connection.execute_wrapper(database_gone):
             response = self.assert_headline("The database is not ready", changing=True)
