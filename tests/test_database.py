@@ -103,7 +103,7 @@ def test_the_data_of_17_lie_in_the_named_volume_under_their_major_version(older)
     (anonymous,) = volumes  # 17's image declares it, whatever is mounted; it stays empty
     assert older.compose("exec", "-T", "db", "ls", "-A", anonymous).stdout == ""
     older.psql("create table kept as select 1")
-    older.compose("down")
+    older.compose("rm", "--stop", "--force", "--volumes")  # the anonymous one alone, which `down` would leave behind
     older.compose("up", "--wait")
     assert older.psql("select count(*) from kept") == "1"
 
