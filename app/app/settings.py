@@ -57,7 +57,7 @@ if DEBUG:
     # that name, and the origin as either, with http or https; this codespace's own name is trusted, no other's.
     CODESPACE_NAME = os.environ.get("CODESPACE_NAME")
     FORWARDING_DOMAIN = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN") or "app.github.dev"
-    ALLOWED_HOSTS += [".localhost", "127.0.0.1", "0.0.0.0", "[::1]", f".{FORWARDING_DOMAIN}"]
+    ALLOWED_HOSTS += [".localhost", "127.0.0.1", "0.0.0.0", "[::1]", f".{FORWARDING_DOMAIN}"]  # noqa: S104 a name here
     CSRF_TRUSTED_ORIGINS += ["http://localhost:8000", "https://localhost:8000"]
     if CODESPACE_NAME:
         CSRF_TRUSTED_ORIGINS += [f"https://{CODESPACE_NAME}-8000.{FORWARDING_DOMAIN}"]
@@ -184,6 +184,6 @@ WAIT_FOR_DB_HINTS = {
     "invalid_catalog_name": (
         "The database's volume keeps the database of its first start. Set DB_NAME back to that, or create the new one, "
         "on the host:\n"
-        f"  docker compose exec db createdb -U {env("DB_USER")} {env("DB_NAME")}"
+        f"  docker compose exec db createdb -U {env('DB_USER')} {env('DB_NAME')}"
     ),
 }
