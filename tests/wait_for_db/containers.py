@@ -62,9 +62,9 @@ class Command:
         )
         self.output = ""
 
-    def until_it_says(self, text):
+    def until_it_says(self, text, times=1):
         """Read stdout until *text*; return all of it so far."""
-        while text not in self.output:
+        while self.output.count(text) < times:
             some = self.process.stdout.read(4096).decode()
             if not some:
                 pytest.fail(f"never said {text!r}: {self.output}{self.process.stderr.read()}", pytrace=False)

@@ -90,13 +90,12 @@ def test_a_signal_ends_it_as_pid_1_too(client, hosts, trouble, signalnum, code):
     host, _ = hosts[trouble]
     container = start_as_pid_1(client, host)
     until(lambda: "Waiting" in log(container))
-    sent = time.time()
     docker("kill", f"--signal={signalnum.name}", container)
+    sent = time.time()
     _, ended, finished = seconds_and_code(container)
     assert ended == code
     assert finished - sent <= 1 + 0.5  # and docker's own time
     assert "Traceback" not in log(container)
-    assert log(container).count("\n") == 1
 
 
 @pytest.mark.parametrize("trouble", ["silent", "dropping", "mute name server"])

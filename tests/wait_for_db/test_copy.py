@@ -14,9 +14,9 @@ COPIED = [CORE / "management/commands/wait_for_db.py", *sorted((CORE / "wait_for
 def test_what_is_copied_knows_nothing_of_this_project():
     for path in COPIED:
         text = path.read_text()
-        assert not re.search(r"slipway|compose|docker|(?<!django\.)\bcore\.|DB_(HOST|PORT|NAME|USER|PASS)", text, re.IGNORECASE), (
-            path
-        )
+        assert not re.search(
+            r"slipway|compose|docker|(?<!django\.)\bcore\.|DB_(HOST|PORT|NAME|USER|PASS)", text, re.IGNORECASE
+        ), path
 
 
 def test_what_is_copied_needs_django_and_psycopg2_alone(client):

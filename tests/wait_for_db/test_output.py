@@ -8,16 +8,17 @@ from containers import docker
 def test_a_log_gets_a_line_when_the_cause_changes_and_one_every_10_s(make_server, client):
     server = make_server().until_ready()
     docker("stop", server.name)
-    command = client.start("--timeout=12", HOST=server.name)
-    lines = command.until_it_says("(10 s)").splitlines()
+    command = client.start(HOST=server.name)
+    lines = command.until_it_says("Waiting", times=2).splitlines()
     docker("start", server.name)
     ended = command.end()
     assert (ended.code, ended.stderr) == (0, "")
     assert len(lines) == 2
     name = re.escape(f'Database "db" at {server.name}:5432')
     assert re.fullmatch(
-        rf'Waiting for d{name[1:]} \(0 s\): could not translate host name "\S+" to address: .+', lines[0]
+        rf'Waiting for d{name[1:]} \(\d+ s\): could not translate host name "\S+" to address: .+', lines[0]
     )
+    assert 10 <= int(re.search(r"\((\d+) s\)", lines[1])[1]) < 20
     assert re.fullmatch(rf"{name} is ready \(\d+\.\d s, attempt \d+\)\.", ended.stdout.splitlines()[-1])
 
 
@@ -27,10 +28,10 @@ def test_a_terminal_has_one_line_that_rewrites_itself(server, client):
     rewritten, clear, error = ended.stdout.partition("\r\x1b[KCommandError")
     assert clear, ended
     lines = rewritten.split("\r\x1b[K")[1:]
-    assert len(lines) >= 3
     assert not any("\n" in line for line in lines)
-    for second, line in enumerate(lines[:3]):
-        assert f" ({second} s): Connection refused" in line
+    seconds = [int(re.search(r" \((\d+) s\): Connection refused", line)[1]) for line in lines]
+    assert len(set(seconds)) >= 2
+    assert seconds == sorted(seconds)
     assert error.count("\n") == 2
 
 

@@ -94,7 +94,7 @@ class ProcessTests(SimpleTestCase):
         self.assertRegex(
             stderr,
             rf"\ACommandError: {name} did not get ready: Connection refused "
-            r"\(0\.\d s, attempt \d+\)\.\nStart the server, .+\n\Z",
+            r"\(\d\.\d s, attempt \d+\)\.\nStart the server, .+\n\Z",
         )
 
     def test_a_database_that_comes_up_late(self):
