@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from io import StringIO
 from pathlib import Path
 from unittest import mock
@@ -15,6 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
 from core.wait_for_db import (
+    Cause,
     LogIn,
     Migrated,
     MigrationLock,
@@ -25,6 +27,7 @@ from core.wait_for_db import (
     wait_for,
 )
 from core.wait_for_db.session import describe
+from core.wait_for_db.waiting import Watcher
 
 MANAGE = Path(settings.BASE_DIR) / "manage.py"
 
@@ -235,6 +238,14 @@ class PureFunctionTests(SimpleTestCase):
 
     def test_a_cause_is_one_line_that_cannot_steer_a_terminal(self):
         self.assertEqual(classify("FATAL:  3D000: a\x1b[2Jb\nLOCATION: c").text, "a [2Jb (SQLSTATE 3D000)")
+
+    def test_the_deadlines_own_cause_does_not_replace_one_that_says_more(self):
+        silence, refusal = Cause("no_answer", "no answer"), Cause("connection_refused", "refused")
+        cases = ((silence, -1, True), (silence, 60, False), (refusal, -1, False))
+        for cause, seconds_left, cut_short in cases:
+            with self.subTest(cause=cause, seconds_left=seconds_left):
+                watcher = Watcher(None, time.monotonic() + seconds_left, None)
+                self.assertEqual(watcher.is_cut_short(cause), cut_short)
 
     def test_describe(self):
         cases = (
