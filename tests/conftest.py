@@ -73,6 +73,10 @@ class Project:
         """Run a shell command in the dev container, as its editor's terminals would."""
         return self.run("devcontainer", "exec", "--workspace-folder", ".", "bash", "-c", command, **options)
 
+    def inside_command(self, *command):
+        """The command line that runs *command* in the application's container: quicker than `inside`, and with a stdin."""
+        return ["docker", "exec", "--interactive", "--workdir", "/workspace", f"{self.name}-app-1", *command]
+
     def psql(self, statement):
         """The database's answer, asked inside its own container."""
         return self.compose(
@@ -119,6 +123,12 @@ def wait_until(condition, seconds=60):
     while not condition():
         assert time.monotonic() < deadline, f"not so within {seconds} s"
         time.sleep(0.1)
+
+
+def watches(project):
+    """Whether the reloader of the dev container's server waits for edits already: what is saved before, it misses."""
+    look = """grep --quiet --no-messages "inotify.*ino:$(printf %x $(stat --format %i app/app)) " /proc/*/fdinfo/*"""
+    return project.run(*project.inside_command("bash", "-c", look), check=False).returncode == 0
 
 
 def free_port():

@@ -127,12 +127,15 @@ def test_the_editors_files_name_paths_that_exist(path):
 
 
 def test_production_has_none_of_developments_packages():
-    def names(path):
-        return set(re.findall(r"^([\w-]+)==", (ROOT / path).read_text(), flags=re.MULTILINE))
+    def pins(path):
+        return dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / path).read_text(), flags=re.MULTILINE))
 
-    assert {"django", "psycopg2"} <= names("requirements.txt")
-    assert {"pytest", "pytest-django", "pre-commit", "ruff"} <= names("requirements-dev.txt")
-    assert not names("requirements.txt") & names("requirements-dev.txt") - {"packaging"}
+    production, development = pins("requirements.txt"), pins("requirements-dev.txt")
+    assert {"django", "psycopg2"} <= set(production)
+    only_development = {"debugpy", "django-watchfiles", "pytest", "pytest-django", "pre-commit", "ruff"}
+    assert only_development <= set(development) and not only_development & set(production)
+    for name in set(production) & set(development):  # what development's packages need, too
+        assert production[name] == development[name]
 
 
 def test_every_script_ends_its_lines_as_linux_does():

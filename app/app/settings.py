@@ -77,6 +77,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
+if DEBUG:
+    INSTALLED_APPS += ["django_watchfiles"]  # runserver notices edits at once; of requirements-dev.txt
+
 MIDDLEWARE = [
     "app.health.probes",
     "django.middleware.security.SecurityMiddleware",
