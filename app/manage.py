@@ -16,7 +16,15 @@ def main():
             "available on your PYTHONPATH environment variable? Did you "
             "forget to activate a virtual environment?"
         ) from exc
-    execute_from_command_line(sys.argv)
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:  # it names the setting and the cure: a traceback would hide that
+        if "--traceback" in sys.argv:
+            raise
+        print(f"ImproperlyConfigured: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def check_interpreter(**kwargs):
                 id="doctor.W012",
             )
         ]
-    requirements = "".join(path.read_text() for path in ROOT.glob("requirements*.txt"))
+    requirements = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt"))
     pins = re.findall(r"^([\w.-]+)==([\w.]+)( ;)?", requirements, re.MULTILINE)  # and whether for some platforms alone
     stale = [f"{name} {pin}" for name, pin, marker in pins if not marker and installed(name) != pin]
     if stale:
