@@ -180,7 +180,9 @@ def installed(name):
 def run(*command):
     """Run *command* in the project's folder; return its exit status and what it says."""
     try:
-        process = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=10)  # noqa: S603 ours
+        process = subprocess.run(  # noqa: S603 the commands are this module's
+            command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)
     return process.returncode, (process.stdout + process.stderr).strip()
