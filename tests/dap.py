@@ -115,6 +115,7 @@ class Session:
     def configure(self):
         for path, line in self.debugger.breakpoints.items():
             self.request("setBreakpoints", source={"path": path}, breakpoints=[{"line": line}])
+        self.request("setExceptionBreakpoints", filters=["uncaught"])  # an editor's default
         self.request("configurationDone")
         self.debugger.configured.put(self)
 
