@@ -1,6 +1,9 @@
 """`docker compose up`: the stack of someone at a terminal."""
 
+import os
+import pty
 import re
+import subprocess
 from datetime import datetime
 
 import pytest
@@ -108,6 +111,21 @@ def test_code_that_cannot_be_loaded_when_the_container_starts_does_not_either(st
     wait_until(lambda: "this is no Python" in stack.compose("logs", "--since", "30s", "app").stdout)
     stack.write("app/app/settings.py", code)
     wait_until(lambda: stack.get()[0] == 200)
+
+
+def test_ctrl_c_ends_the_server(stack):
+    controller, terminal = pty.openpty()
+    server = subprocess.Popen(
+        ["docker", "compose", "run", "--rm", "app", "bash", ".devcontainer/serve"],
+        cwd=stack.folder, env=stack.environment, stdin=terminal, stdout=terminal, stderr=terminal,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = ""
+    while "Quit the server with CONTROL-C" not in shown:
+        shown += os.read(controller, 4096).decode()
+    os.write(controller, b"\x03")
+    assert server.wait(timeout=60) in (0, 130)
+    os.close(controller)
 
 
 def test_the_data_outlives_its_containers(stack):
