@@ -25,6 +25,20 @@ ORDINARY_UID = 1500  # from here on: an id that the image does not have, and so 
 ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith(("APP_", "COMPOSE_", "DB_", "PG"))}
 
 
+pytest_plugins = ["machines"]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kill-rounds", type=int, default=2, help="how often tests/test_dev_kills.py kills, at random moments"
+    )
+
+
+@pytest.fixture(scope="session")
+def kill_rounds(request):
+    return request.config.getoption("--kill-rounds")
+
+
 class Project:
     """A clean clone in a folder whose path has a space; its name is the Compose project's."""
 
