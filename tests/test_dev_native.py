@@ -101,7 +101,7 @@ def test_a_compiler_that_fails_is_no_obstacle(make_machine):
         "include=$(python3 -c 'import sysconfig; print(sysconfig.get_path(\"include\"))') && mkdir -p $include && touch $include/Python.h",
     )
     assert (
-        "psycopg2 as binary wheel, since it did not compile, see .dev/psycopg2.log"
+        "psycopg2 as binary wheel, since its compilation failed, see .dev/psycopg2.log"
         in machine.dev("manage", "check").stdout
     )
 

@@ -225,6 +225,7 @@ class PureFunctionTests(SimpleTestCase):
             ("Connection refused\n\tIs the server running?", "connection_refused", False),
             ('connection to server at "certificate" failed: no', "connection_failure", False),
             ("server does not support SSL, but SSL was required", "tls", True),
+            ('sslmode value "require" invalid when SSL support is not compiled in', "tls", True),
             ("SSL error: certificate verify failed", "tls", True),
             ("SSL SYSCALL error: EOF detected", "connection_failure", False),
             ("received invalid response to SSL negotiation: H", "not_postgresql", False),

@@ -19,7 +19,7 @@ SQLSTATE = re.compile(r":  ([0-9A-Z]{5}): ([^\n]*)")
 # four server messages serve where the SQLSTATE could not be had (see session.py).
 # Quoted names are emptied first, so that no host, role or database can match.
 NOT_POSTGRESQL = "response to SSL negotiation|expected authentication request|unencrypted data after SSL|wrong version"
-TLS = "does not support SSL|certificate|private key|SSL error: .*(?:alert|protocol)"
+TLS = "does not support SSL|SSL support is not compiled in|certificate|private key|SSL error: .*(?:alert|protocol)"
 LIBPQ = (
     ("could not translate host name", "name_not_resolved", False),
     ("password authentication failed|no password supplied", "invalid_password", True),
