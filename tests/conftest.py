@@ -3,6 +3,7 @@ The environment's own tests: they run on the host, against a real Docker engine,
 committed, and remove what they made.
 """
 
+import contextlib
 import json
 import os
 import pwd
@@ -151,9 +152,9 @@ def free_port():
         return listener.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def make_project():
-    """A factory of clean clones, for the fixtures below and for tests that need several."""
+@contextlib.contextmanager
+def clean_clones():
+    """A factory of Projects, which are removed at the end."""
     projects = []
     parent = Path(tempfile.mkdtemp(prefix="slip way "))  # not pytest's tmp_path: an ordinary user must get in
     parent.chmod(0o1777)
@@ -163,10 +164,18 @@ def make_project():
         projects.append(Project(folder, uid, **variables))
         return projects[-1]
 
-    yield make
-    for project in projects:
-        project.remove()
-    shutil.rmtree(parent)
+    try:
+        yield make
+    finally:
+        for project in projects:
+            project.remove()
+        shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="module")
+def make_project():
+    with clean_clones() as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
@@ -180,8 +189,7 @@ def ordinary_uid():
     name = f"slipway-{secrets.token_hex(4)}"
     subprocess.run(["useradd", "--create-home", "--key", f"UID_MIN={ORDINARY_UID}", name], check=True)
     yield pwd.getpwnam(name).pw_uid
-    # --force: its containers may still be running; they are removed with their projects.
-    subprocess.run(["userdel", "--force", "--remove", name], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(["userdel", "--remove", name], check=True, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")

@@ -91,8 +91,11 @@ class Machine:
 
 
 @pytest.fixture(scope="session")
-def clone(make_project):
-    return make_project().folder
+def clone():
+    from conftest import clean_clones  # which has these fixtures for its plugin, and so comes first
+
+    with clean_clones() as make:
+        yield make().folder
 
 
 @pytest.fixture(scope="session")
