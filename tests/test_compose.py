@@ -113,6 +113,17 @@ def test_code_that_cannot_be_loaded_when_the_container_starts_does_not_either(st
     wait_until(lambda: stack.get()[0] == 200)
 
 
+def test_the_containers_own_server_is_not_stopped_by_hand(stack):
+    stop = stack.compose("exec", "-T", "app", "bash", ".devcontainer/serve", "--stop", check=False)
+    assert stop.returncode == 1 and "docker compose restart app" in stop.stdout
+    assert stack.get()[0] == 200
+
+
+def test_the_doctor_of_another_container_does_not_miss_the_server(stack):
+    doctor = stack.compose("run", "--rm", "app", "python", "app/manage.py", "doctor", check=False).stdout
+    assert "doctor.W009" not in doctor and "doctor.W010" not in doctor
+
+
 def test_ctrl_c_ends_the_server(stack):
     controller, terminal = pty.openpty()
     server = subprocess.Popen(

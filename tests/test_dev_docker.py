@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import pytest
+from conftest import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,18 @@ def test_a_second_up_leaves_the_containers_running(project):
     before = containers(project)
     project.run("./dev", "up")
     assert containers(project) == before
+
+
+def test_a_migration_that_came_since_the_start_is_applied(project):
+    migrations = project.folder / "app/core/migrations"
+    project.write(str(migrations / "0002_came.py"), "from django.db import migrations\n\n\n"
+        "class Migration(migrations.Migration):\n    dependencies = [('core', '0001_initial')]\n")  # fmt: skip
+    wait_until(lambda: project.get("readyz")[0] == 503)
+    said = project.run("./dev", "up").stdout
+    assert "database migrated" in said and "READY" in said
+    assert project.get("readyz")[0] == 200
+    (migrations / "0002_came.py").unlink()
+    project.psql("delete from django_migrations where name = '0002_came'")
 
 
 def test_two_at_once_end_with_one_stack(project):

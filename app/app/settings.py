@@ -178,10 +178,10 @@ if TESTING:
 
 # What wait_for_db advises; core/wait_for_db/causes.py has the causes' names, and words for the others
 
-WAIT_FOR_DB_HINTS = {
+COMPOSE_HINTS = {
     "invalid_password": (
         "The database's volume keeps the user and the password of its first start. Set DB_USER and DB_PASS back to "
-        "those, or give the user the new password, on the host; no data is lost:\n"
+        "those. Or if the user is the same, give it the new password, on the host; no data is lost:\n"
         f"""  docker compose exec db psql -U {env("DB_USER")} postgres -c "ALTER ROLE {env("DB_USER")} PASSWORD 'new'" """
     ).rstrip(),
     "invalid_catalog_name": (
@@ -190,3 +190,5 @@ WAIT_FOR_DB_HINTS = {
         f"  docker compose exec db createdb -U {env('DB_USER')} {env('DB_NAME')}"
     ),
 }
+
+WAIT_FOR_DB_HINTS = COMPOSE_HINTS if env("DB_HOST") == "db" else {}

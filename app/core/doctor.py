@@ -110,6 +110,8 @@ def check_git(**kwargs):
 
 @register("doctor")
 def check_ports(**kwargs):
+    if not (STATE / "server.lock").exists():
+        return []  # no server was ever started here: a container of `docker compose run`, or no container
     if not server_runs():
         if listens(8000):
             text = "Port 8000 is taken by something else than .devcontainer/serve."
