@@ -80,8 +80,8 @@ class Watcher(threading.Thread):
                     self.news.put((self, noted))
             else:
                 return READY
-            # Short at first, then 2 % of the wait: little delay, and little work.
-            pause = min(max(elapsed / 50, self.check.shortest_pause), LONGEST_PAUSE)
+            # Short at first, then 1.5 % of the wait: little delay, and little work.
+            pause = min(max(elapsed / 70, self.check.shortest_pause), LONGEST_PAUSE)
             self.stopping.wait(pause)
 
     def is_cut_short(self, cause):
