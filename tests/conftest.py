@@ -179,6 +179,13 @@ def make_project():
 
 
 @pytest.fixture(scope="session")
+def clone():
+    """The folder of a clean clone, for the bare machines."""
+    with clean_clones() as make:
+        yield make().folder
+
+
+@pytest.fixture(scope="session")
 def ordinary_uid():
     """An ordinary user whose id is neither 0 nor the image's own: whoever runs the tests, or one made for them by root."""
     if os.getuid() == 1000:

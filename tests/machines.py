@@ -91,14 +91,6 @@ class Machine:
 
 
 @pytest.fixture(scope="session")
-def clone():
-    from conftest import clean_clones  # which has these fixtures for its plugin, and so comes first
-
-    with clean_clones() as make:
-        yield make().folder
-
-
-@pytest.fixture(scope="session")
 def make_machine(clone):
     """A factory of bare machines."""
     machines = []
