@@ -109,7 +109,7 @@ def test_an_old_python_alone_is_told_what_to_install(doctor):
     said = doctor(old)
     assert "FAULT  Python: Without Docker this needs Python 3.12 or newer, and none was found:" in said
     assert re.search(rf"^  {old}: Python 3\.\d+$", said, re.MULTILINE)
-    assert "python3-venv), or uv, which can download one." in said
+    assert "Install uv, which can download one, or Python with its venv module" in said
 
 
 def test_a_python_on_path_that_does_not_run_is_passed_over(doctor, tmp_path):
