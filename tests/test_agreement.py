@@ -151,3 +151,8 @@ def test_every_script_ends_its_lines_as_linux_does():
     assert "eol=lf" in (ROOT / ".gitattributes").read_text()
     for script in (ROOT / ".devcontainer").iterdir():
         assert b"\r" not in script.read_bytes(), script
+
+
+def test_the_test_explorer_can_add_its_own_program():
+    (entry,) = [entry for entry in read_json(".vscode/launch.json")["configurations"] if "purpose" in entry]
+    assert not {"module", "program", "code"} & set(entry)

@@ -78,7 +78,7 @@ def check_volume(cursor):
 @register("doctor")
 def check_workspace(**kwargs):
     for folder, folders, files in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in {".git", "__pycache__", "node_modules"}]
+        folders[:] = [name for name in folders if name not in {".dev", ".git", ".venv", "__pycache__"}]
         for path in (Path(folder, name) for name in ["", *files]):
             owner = path.lstat().st_uid
             if owner != os.getuid() and not os.access(path, os.W_OK, follow_symlinks=False):
