@@ -27,7 +27,7 @@ assert libpq and not any('site-packages' in path for path in libpq), f'psycopg2 
 
 FROM builder AS development-builder
 COPY requirements-dev.txt .
-# With pip this time, and writable by whatever id the host's user has: `pip install` works at once, without a rebuild.
+# With pip this time, and writable by every uid: `pip install` works at once, without a rebuild.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/venv && pip install --require-hashes -r requirements-dev.txt && chmod -R a+rwX /opt/venv
 
@@ -35,18 +35,19 @@ FROM base AS production
 COPY --from=builder /opt/venv /opt/venv
 ARG APP_UID=1000 APP_GID=1000
 RUN groupadd --non-unique --gid "$APP_GID" app && useradd --non-unique --uid "$APP_UID" --gid "$APP_GID" --create-home app
-COPY app app
+# Whatever the umask of the clone was, every uid can read this.
+COPY --chmod=a+rX app app
 USER app
 
 FROM base AS development
 RUN --mount=type=cache,sharing=locked,target=/var/cache/apt --mount=type=cache,sharing=locked,target=/var/lib/apt/lists \
     apt-get update -qq && apt-get install -qq --no-install-recommends git less liblz4-1 libreadline8t64 libzstd1 openssh-client \
     && git config --system --add safe.directory /workspace
-# Every new terminal says if the environment is not ready; a login shell's has the same PATH.
-RUN echo '[ ! -e /workspace/.devcontainer/post-create ] || bash /workspace/.devcontainer/post-create --status' >> /etc/bash.bashrc \
+# Every new terminal says if the environment is not ready; a login shell has the same PATH.
+RUN echo '[ ! -e /workspace/environment/setup.py ] || python /workspace/environment/setup.py --status' >> /etc/bash.bashrc \
     && echo "PATH=$PATH" > /etc/profile.d/venv.sh
 # The client tools are the server's own, and so is their libpq: Debian's are of another version, and an older pg_dump
-# refuses a newer server. 00: before Debian's folders, whatever the processor is called.
+# refuses a newer server. The prefix 00- makes the linker search this folder first on every architecture.
 COPY --from=postgres /usr/lib/postgresql/*/bin/psql /usr/lib/postgresql/*/bin/pg_dump /usr/lib/postgresql/*/bin/pg_restore /usr/local/bin/
 COPY --from=postgres /usr/lib/*/libpq.so.5 /opt/postgresql/lib/
 RUN echo /opt/postgresql/lib > /etc/ld.so.conf.d/00-postgresql.conf && ldconfig \

@@ -1,15 +1,22 @@
 """
-Django settings for every environment. What differs between them comes from environment variables: docker-compose.yml
-has development's values, README.md lists them all.
+Django settings for every environment. What differs between them comes from environment variables; .env.example lists
+them all. Compose sets them for development; without Docker ./dev writes them to .dev/env.json.
 
 https://docs.djangoproject.com/en/6.1/ref/settings/
 """
 
+import json
 import os
 import sys
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+WITHOUT_DOCKER = BASE_DIR.parent / ".dev/env.json"
+if "DB_HOST" not in os.environ and WITHOUT_DOCKER.exists():
+    os.environ.update(json.loads(WITHOUT_DOCKER.read_text()) | os.environ)
 
 
 def env(name):
@@ -17,7 +24,7 @@ def env(name):
         return os.environ[name]
     except KeyError:
         raise ImproperlyConfigured(
-            f"Set the environment variable {name} (docker-compose.yml has development's values)."
+            f"The environment variable {name} is not set. Without Docker, ./dev up sets all of them; elsewhere see .env.example."
         ) from None
 
 
@@ -34,9 +41,6 @@ def env_list(name):
     return [item.strip() for item in os.environ.get(name, "").split(",") if item.strip()]
 
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-
 # Security
 # https://docs.djangoproject.com/en/6.1/howto/deployment/checklist/
 
@@ -45,7 +49,9 @@ DEBUG = env_bool("DEBUG")
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
 if not SECRET_KEY:
     if not DEBUG:
-        raise ImproperlyConfigured("Set the environment variable SECRET_KEY: it has no default while DEBUG is off.")
+        raise ImproperlyConfigured(
+            "The environment variable SECRET_KEY is not set. It has no default while DEBUG is off; DEBUG=true is for development."
+        )
     SECRET_KEY = "django-insecure-for-development-only"  # noqa: S105 refused above when DEBUG is off
 
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS")
@@ -76,9 +82,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
 ]
-
-if DEBUG:
-    INSTALLED_APPS += ["django_watchfiles"]  # runserver notices edits at once; of requirements-dev.txt
 
 MIDDLEWARE = [
     "app.health.probes",
@@ -170,25 +173,12 @@ MAILERS = {
 
 TESTING = "PYTEST_VERSION" in os.environ or sys.argv[1:2] == ["test"]
 
-TEST_RUNNER = "app.runner.Runner"
+TEST_RUNNER = "app.runner.AppTestRunner"
 
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the default takes 0.3 s a user, on purpose
 
 
-# What wait_for_db advises; core/wait_for_db/causes.py has the causes' names, and words for the others
+# What wait_for_db, the page at / and the doctor advise
 
-COMPOSE_HINTS = {
-    "invalid_password": (
-        "The database's volume keeps the user and the password of its first start. Set DB_USER and DB_PASS back to "
-        "those. Or if the user is the same, give it the new password, on the host; no data is lost:\n"
-        f"""  docker compose exec db psql -U {env("DB_USER")} postgres -c "ALTER ROLE {env("DB_USER")} PASSWORD 'new'" """
-    ).rstrip(),
-    "invalid_catalog_name": (
-        "The database's volume keeps the database of its first start. Set DB_NAME back to that, or create the new one, "
-        "on the host:\n"
-        f"  docker compose exec db createdb -U {env('DB_USER')} {env('DB_NAME')}"
-    ),
-}
-
-WAIT_FOR_DB_HINTS = COMPOSE_HINTS if env("DB_HOST") == "db" else {}
+WAIT_FOR_DB_HINTS = "core.hints.hints"

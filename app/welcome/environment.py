@@ -1,23 +1,23 @@
 """What there is to know about the environment, as the page shows it."""
 
 import datetime
-import os
+import json
 import platform
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import django
-from core.wait_for_db import LogIn, NotReady, classify
-from core.wait_for_db.checks import unapplied_migrations
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.version import get_docs_version
 
-SETUP = "bash .devcontainer/post-create"
-SECONDS = 1  # for the database to answer: a page that says it is down comes at once
+from core import places
+from core.wait_for_db import LoginCheck, NotReady, classify
+from core.wait_for_db.checks import unapplied_migrations
+
+DATABASE_TIMEOUT = 1  # seconds; a page that says that it is down comes at once
 
 
 class Environment:
@@ -26,10 +26,16 @@ class Environment:
     django_docs = f"https://docs.djangoproject.com/en/{get_docs_version()}/"
 
     def __init__(self):
+        self.commands = {
+            "create_admin": places.command("manage", "create_admin"),
+            "setup": places.command("setup"),
+            "test": places.command("test"),
+        }
+        self.shows_setup = places.place() == "devcontainer"
         self.setup = Setup.last()
         self.database = self.cause = self.unapplied = self.has_admin = None
         try:
-            LogIn(connection.alias)(SECONDS)
+            LoginCheck(connection.alias)(DATABASE_TIMEOUT)
             self.database = Database()
             self.unapplied = [str(migration) for migration in unapplied_migrations(connection)]
             self.has_admin = not self.unapplied and get_user_model().objects.filter(is_superuser=True).exists()
@@ -51,26 +57,26 @@ class Environment:
         if self.cause:
             hint, _, command = self.cause.hint.partition("\n")
             text = f"{capfirst(self.cause.text)}. {hint}"
-            yield Problem("The database is not ready", text, command.strip(), changing=True)
+            yield Problem("The database is not ready", text, command.strip(), may_pass=True)
         if self.unapplied:
             what = "1 migration is" if len(self.unapplied) == 1 else f"{len(self.unapplied)} migrations are"
             names = ", ".join(self.unapplied)
-            yield Problem(f"{what} not applied", names, "python app/manage.py migrate", changing=True)
-        if self.setup and not self.setup.outcome:
+            yield Problem(f"{what} not applied", names, places.command("manage", "migrate"), may_pass=True)
+        if self.setup and not self.setup.has_ended:
             text = "It is still running, or was cut off."
-            yield Problem("Setup has not ended", text, SETUP, changing=True)
+            yield Problem("Setup has not ended", text, self.commands["setup"], may_pass=True)
         elif self.setup and self.setup.failed:
-            text = " ".join(f"{step['name']}: {step['summary']}." for step in self.setup.failed)
-            yield Problem("The last setup failed", text, SETUP)
+            text = " ".join(f"{step.name}: {step.summary}." for step in self.setup.failed)
+            yield Problem("The last setup failed", text, self.commands["setup"])
 
     @property
     def headline(self):
         return self.problems[0].headline if self.problems else "Ready"
 
     @property
-    def changing(self):
-        """True where what is amiss may pass by itself, so that the page has to look again."""
-        return any(problem.changing for problem in self.problems)
+    def may_pass(self):
+        """Whether a problem may disappear by itself; the page then looks again."""
+        return any(problem.may_pass for problem in self.problems)
 
 
 @dataclass
@@ -78,7 +84,7 @@ class Problem:
     headline: str
     text: str
     command: str = ""
-    changing: bool = False
+    may_pass: bool = False
 
 
 class Database:
@@ -102,44 +108,42 @@ class Database:
 
 
 @dataclass
-class Setup:
-    """The last run of .devcontainer/post-create, as it recorded it; without an outcome while it runs."""
-
-    steps: list
-    outcome: str
+class Step:
+    name: str
     seconds: float
-    recorded: datetime.datetime
+    status: int
+    summary: str
+    started: float  # seconds since the setup began
+
+
+@dataclass
+class Setup:
+    """The last run of environment/setup.py, as it recorded it."""
+
+    status: str
+    seconds: float
+    started: datetime.datetime
+    steps: list
 
     @classmethod
     def last(cls):
-        """Return None where it never ran."""
-        folder = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-        record = Path(folder, "post-create.tsv")
+        """None where it never ran. A record that cannot be read is that of a setup that was cut off."""
         try:
-            lines = [line.split("\t") for line in record.read_text().splitlines()]
-            recorded = datetime.datetime.fromtimestamp(record.stat().st_mtime, datetime.UTC)
-        except OSError:
+            record = json.loads((places.state_folder() / "setup.json").read_text())
+            steps = [Step(**step, started=0.0) for step in record["steps"]]
+            for before, step in zip(steps, steps[1:], strict=False):
+                step.started = before.started + before.seconds
+            started = datetime.datetime.fromisoformat(record["started"])
+            return cls(record["status"], float(record["seconds"]), started, steps)
+        except FileNotFoundError:
             return None
-        outcome = lines.pop()[0] if lines and lines[-1][0].startswith(("ready", "NOT READY")) else ""
-        seconds = sum(float(line[1]) for line in lines)
-        return cls(list(timeline(lines, seconds)), outcome, seconds, recorded)
+        except (OSError, KeyError, TypeError, ValueError):
+            return cls("unreadable", 0.0, None, [])
+
+    @property
+    def has_ended(self):
+        return self.status in {"ready", "failed"}
 
     @property
     def failed(self):
-        return [step for step in self.steps if not step["passed"]]
-
-
-def timeline(lines, total):
-    """Each step with its place on the line of time, in per cent of the whole."""
-    started = 0
-    for name, seconds, status, *summary in lines:
-        seconds = float(seconds)
-        yield {
-            "name": name,
-            "seconds": seconds,
-            "passed": status == "0",
-            "summary": "".join(summary),
-            "x": f"{99 * started / (total or 1):.1f}%",
-            "width": f"{99 * seconds / (total or 1) + 1:.1f}%",  # never nothing
-        }
-        started += seconds
+        return [step for step in self.steps if step.status]

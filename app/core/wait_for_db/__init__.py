@@ -1,17 +1,17 @@
 """
 Wait for PostgreSQL, as Django will use it.
 
-    from .wait_for_db import LogIn, wait_for
+    from .wait_for_db import LoginCheck, wait_for
 
-    wait_for([LogIn("default")], timeout=60)
+    wait_for([LoginCheck("default")], timeout=60)
 
 Needs Django and psycopg2. Works the same in another project: copy this folder and
 management/commands/wait_for_db.py into one of its apps.
 """
 
 from .causes import HINTS, Cause, classify
-from .checks import LogIn, Migrated, MigrationLock
-from .progress import Progress, outcome
+from .checks import LoginCheck, MigrationLock, MigrationsCheck
+from .progress import Progress, sentence
 from .session import NotReady
 from .waiting import GaveUp, NeverReady, TimedOut, wait_for
 
@@ -19,14 +19,14 @@ __all__ = [
     "HINTS",
     "Cause",
     "GaveUp",
-    "LogIn",
-    "Migrated",
+    "LoginCheck",
+    "MigrationsCheck",
     "MigrationLock",
     "NeverReady",
     "NotReady",
     "Progress",
     "TimedOut",
     "classify",
-    "outcome",
+    "sentence",
     "wait_for",
 ]

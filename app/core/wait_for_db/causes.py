@@ -1,15 +1,16 @@
-"""Why a login failed, whether waiting can mend it, and what to do next."""
+"""Why a login failed, whether waiting can help, and what to do next."""
 
 import re
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 from psycopg2 import errorcodes
 
-# Classes of SQLSTATE that no waiting mends: feature not supported, data exception
+# Classes of SQLSTATE that no waiting changes: feature not supported, data exception
 # (a bad parameter), invalid authorization, invalid catalog, access rule violation.
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-NEVER = ("0A", "22", "28", "3D", "42")
+PERMANENT = ("0A", "22", "28", "3D", "42")
 
 # Severity and text follow the server's lc_messages; the five characters do not.
 SQLSTATE = re.compile(r":  ([0-9A-Z]{5}): ([^\n]*)")
@@ -32,8 +33,8 @@ LIBPQ = (
     ("Connection refused|No such file or directory", "connection_refused", False),
 )
 
-# PostgreSQL's condition names where it has one. A project overrides any of them
-# with the setting WAIT_FOR_DB_HINTS, a dict of the same keys.
+# PostgreSQL's condition names where it has one. A project overrides any of them with
+# the setting WAIT_FOR_DB_HINTS: a dict of the same keys, or a function's dotted path.
 HINTS = {
     "cannot_connect_now": "The server is starting, stopping or recovering; see its log.",
     "connection_failure": "See the server's log.",
@@ -61,16 +62,17 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Cause:
-    """Why something is not ready. `never` is true where waiting cannot help."""
+    """Why something is not ready. `permanent` is true where waiting cannot help."""
 
     name: str
     text: str
-    never: bool = False
+    permanent: bool = False
 
     @property
     def hint(self):
         """The next step, in the project's own words if it has some."""
-        hints = HINTS | getattr(settings, "WAIT_FOR_DB_HINTS", {})
+        own = getattr(settings, "WAIT_FOR_DB_HINTS", {})
+        hints = HINTS | (import_string(own)() if isinstance(own, str) else own)
         return hints.get(self.name, hints["connection_failure"])
 
 
@@ -81,9 +83,9 @@ def classify(message):
         return classify_sqlstates(states)
     first_line = next(iter(message.strip().splitlines()), "no reason given")
     anonymous = re.sub(r'"[^"]*"', '""', message)
-    for pattern, name, never in LIBPQ:
+    for pattern, name, permanent in LIBPQ:
         if re.search(pattern, anonymous):
-            return Cause(name, printable(first_line), never)
+            return Cause(name, printable(first_line), permanent)
     return Cause("connection_failure", printable(first_line))
 
 
@@ -93,7 +95,7 @@ def classify_sqlstates(states):
 
     One that can pass outweighs the others: it is worth waiting for.
     """
-    passing = [pair for pair in states if not pair[0].startswith(NEVER)]
+    passing = [pair for pair in states if not pair[0].startswith(PERMANENT)]
     state, text = (passing or states)[0]
     try:
         name = errorcodes.lookup(state).lower()

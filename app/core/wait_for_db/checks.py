@@ -1,10 +1,4 @@
-"""
-What can be waited for.
-
-A check is called with the seconds that it may take. It returns when all is ready and
-raises NotReady when not yet; `doing` says what it is at. `success` is how to say that
-it has succeeded, if that is worth a line.
-"""
+"""What can be waited for."""
 
 from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -18,11 +12,20 @@ from .session import NotReady, Session, describe
 LOCK_KEY = int.from_bytes(b"migrate")
 
 
-class LogIn:
-    """A login with Django's own settings, to a server that accepts writes."""
+class Check:
+    """
+    Called with the seconds that it may take, it returns when all is ready, and raises NotReady when not yet.
+
+    `name`: what is waited for. `doing`: the current step, for error messages. `success`: the
+    end of the line that tells of the success, or "". `shortest_pause`: seconds.
+    """
 
     shortest_pause = 0.02
-    success = "is ready"
+    success = ""
+
+
+class SessionCheck(Check):
+    """A check that has a session of its own with the database *alias*."""
 
     def __init__(self, alias):
         self.session = Session(alias)
@@ -31,6 +34,12 @@ class LogIn:
     @property
     def doing(self):
         return self.session.doing
+
+
+class LoginCheck(SessionCheck):
+    """A login with Django's own settings, to a server that accepts writes."""
+
+    success = "is ready"
 
     def __call__(self, seconds):
         self.session.limit(seconds)
@@ -49,7 +58,7 @@ class LogIn:
         if minimum and version < minimum:
             found, needed = (".".join(map(str, number)) for number in (version, minimum))
             text = f"PostgreSQL {found} is older than {needed}, which Django needs"
-            raise NotReady(Cause("unsupported_version", text, never=True))
+            raise NotReady(Cause("unsupported_version", text, permanent=True))
 
     def check_role(self):
         if role := self.session.wrapper.settings_dict["OPTIONS"].get("assume_role"):
@@ -62,7 +71,7 @@ class LogIn:
             raise NotReady(Cause("read_only", "in recovery, or a standby: read-only"))
 
 
-class MigrationLock:
+class MigrationLock(SessionCheck):
     """
     The right to migrate *alias*: a session-level advisory lock.
 
@@ -72,16 +81,9 @@ class MigrationLock:
     would wait for it, for ever. It does not work through a transaction pooler.
     """
 
-    shortest_pause = 0.02
-    success = ""
-
     def __init__(self, alias):
-        self.session = Session(alias)
+        super().__init__(alias)
         self.name = f"the migrations lock of {self.session.name}"
-
-    @property
-    def doing(self):
-        return self.session.doing
 
     def __call__(self, seconds):
         self.session.limit(seconds)
@@ -111,7 +113,7 @@ class MigrationLock:
         self.session.close()
 
 
-class Migrated:
+class MigrationsCheck(Check):
     """No migration of *alias* is unapplied."""
 
     shortest_pause = 0.2

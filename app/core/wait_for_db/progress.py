@@ -1,4 +1,4 @@
-"""Say what is waited for: on one line of a terminal, or seldom in a log."""
+"""Say what is waited for: on one line of a terminal, or now and then in a log."""
 
 import time
 
@@ -22,7 +22,7 @@ class Progress:
         if watcher.ready:
             self.close()
             if watcher.check.success:
-                self.write(outcome(watcher, watcher.check.success, seconds))
+                self.write(sentence(watcher, watcher.check.success, seconds))
             return
         line = f"Waiting for {watcher.check.name} ({seconds:.0f} s): {watcher.cause.text}"
         if self.on_terminal:
@@ -46,7 +46,7 @@ class Progress:
         self.stdout.flush()
 
 
-def outcome(watcher, what, seconds):
+def sentence(watcher, what, seconds):
     """Return a sentence on what became of *watcher*'s check, and when."""
     name = watcher.check.name
     return f"{name[0].upper()}{name[1:]} {what} ({seconds:.1f} s, attempt {watcher.attempts})."

@@ -14,6 +14,8 @@ from .causes import Cause, classify
 
 PQERRORS_VERBOSE = 2
 
+PSYCOPG_3_PARAMS = {"context", "cursor_factory", "prepare_threshold"}
+
 # Errors that libpq or psycopg2 finds in the parameters, before it opens a socket.
 UNUSABLE = ("invalid ", "definition of service ", "service file ", "syntax error in service file")
 
@@ -31,19 +33,26 @@ class Session:
     A session of its own with the server of *alias*, opened as Django would.
 
     The connection is asynchronous. psycopg2's usual connect() is one blocking call in
-    C that heeds neither deadline nor signal, and psycopg2's other way around it,
+    C that obeys neither deadline nor signal, and psycopg2's other way around it,
     set_wait_callback, changes every connection of the process.
     """
 
     def __init__(self, alias):
         self.wrapper = connections.create_connection(alias)
-        if getattr(self.wrapper, "Database", None) is not psycopg2:
-            raise ImproperlyConfigured(f'The database "{alias}" does not use psycopg2.')
-        params = self.wrapper.get_connection_params()
+        if self.wrapper.vendor != "postgresql":
+            raise ImproperlyConfigured(
+                f'The database "{alias}" is not PostgreSQL: wait_for_db has nothing to wait for. Name another --database.'
+            )
+        params = self.params()
         self.name = describe(params)
         self.connection = None
         self.deadline = None
         self.doing = "looking up the host name"
+
+    def params(self):
+        """libpq's parameters. Where psycopg 3 is installed too, Django uses that, and adds some of its own."""
+        params = self.wrapper.get_connection_params()
+        return {name: value for name, value in params.items() if name not in PSYCOPG_3_PARAMS}
 
     def limit(self, seconds):
         """Let the steps to come take no more than *seconds* together."""
@@ -54,7 +63,7 @@ class Session:
         self.doing = "looking up the host name"
         try:
             # Anew each time: some backends hand out passwords that expire.
-            params = resolve(self.wrapper.get_connection_params())
+            params = resolve(self.params())
             self.connection = psycopg2.connect(**params, async_=True)
         except (psycopg2.ProgrammingError, TypeError, ValueError) as error:
             raise ImproperlyConfigured(f"{self.name}: {error}".strip()) from None

@@ -7,12 +7,12 @@ import time
 from .causes import Cause
 from .session import NotReady
 
-# An attempt without an answer may take as long as all before it, and at least so long.
+# Seconds that an unanswered attempt may take: as long as the wait so far, at least this.
 ATTEMPT_SECONDS = 5.0
 LONGEST_PAUSE = 0.2
 # What even a timeout of 0 gives the first attempt.
 SHORTEST_TIMEOUT = 0.2
-READY = object()
+SUCCEEDED = object()
 
 
 class GaveUp(Exception):
@@ -42,14 +42,14 @@ class Watcher(threading.Thread):
     thread keeps that from the deadline, the signals and the end of the process.
     """
 
-    def __init__(self, check, deadline, news):
+    def __init__(self, check, deadline, results):
         super().__init__(daemon=True)
         self.check = check
         self.deadline = deadline
-        self.news = news
+        self.results = results
         self.stopping = threading.Event()
         self.attempts = 0
-        # What wait_for() has taken from the news.
+        # What wait_for() has taken from the results.
         self.last_cause = None
         self.ready = False
 
@@ -60,26 +60,26 @@ class Watcher(threading.Thread):
 
     def run(self):
         try:
-            self.news.put((self, self.watch()))
+            self.results.put((self, self.watch()))
         except Exception as error:  # noqa: BLE001 wait_for() raises it
-            self.news.put((self, error))
+            self.results.put((self, error))
 
     def watch(self):
         started = time.monotonic()
-        noted = None
+        last_reported = None
         while not self.stopping.is_set():
             elapsed = time.monotonic() - started
             self.attempts += 1
             try:
                 self.check(min(max(elapsed, ATTEMPT_SECONDS), self.deadline - time.monotonic()))
             except NotReady as error:
-                if error.cause.never:
+                if error.cause.permanent:
                     raise
-                if error.cause != noted and not self.is_cut_short(error.cause):
-                    noted = error.cause
-                    self.news.put((self, noted))
+                if error.cause != last_reported and not self.is_cut_short(error.cause):
+                    last_reported = error.cause
+                    self.results.put((self, last_reported))
             else:
-                return READY
+                return SUCCEEDED
             # Short at first, then 1.5 % of the wait: little delay, and little work.
             pause = min(max(elapsed / 70, self.check.shortest_pause), LONGEST_PAUSE)
             self.stopping.wait(pause)
@@ -99,15 +99,15 @@ def wait_for(checks, timeout, report=None):
     """
     started = time.monotonic()
     deadline = started + max(timeout, SHORTEST_TIMEOUT)
-    news = queue.SimpleQueue()
-    waiting = [Watcher(check, deadline, news) for check in checks]
+    results = queue.SimpleQueue()
+    waiting = [Watcher(check, deadline, results) for check in checks]
     for watcher in waiting:
         watcher.start()
     try:
         while waiting:
-            watcher, outcome = next_news(news, deadline) or (waiting[0], None)
+            watcher, result = next_result(results, deadline) or (waiting[0], None)
             seconds = time.monotonic() - started
-            settle(watcher, outcome, seconds)
+            apply(watcher, result, seconds)
             if report:
                 report(watcher, seconds)
             if watcher.ready:
@@ -119,22 +119,22 @@ def wait_for(checks, timeout, report=None):
             watcher.stopping.set()
 
 
-def next_news(news, deadline):
-    """Return the next (watcher, outcome), or None after a second without any."""
+def next_result(results, deadline):
+    """Return the next (watcher, result), or None after a second without any."""
     try:
-        return news.get(timeout=max(0, min(1, deadline - time.monotonic())))
+        return results.get(timeout=max(0, min(1, deadline - time.monotonic())))
     except queue.Empty:
         return None
 
 
-def settle(watcher, outcome, seconds):
-    """Take *outcome* over into *watcher*, or raise it. Here alone, so that a report sees one state."""
-    if outcome is READY:
+def apply(watcher, result, seconds):
+    """Take *result* over into *watcher*, or raise it. Here alone, so that a report sees one state."""
+    if result is SUCCEEDED:
         watcher.ready = True
-    elif isinstance(outcome, Cause):
-        watcher.last_cause = outcome
-    elif isinstance(outcome, NotReady):
-        watcher.last_cause = outcome.cause
+    elif isinstance(result, Cause):
+        watcher.last_cause = result
+    elif isinstance(result, NotReady):
+        watcher.last_cause = result.cause
         raise NeverReady(watcher, seconds)
-    elif isinstance(outcome, Exception):
-        raise outcome
+    elif isinstance(result, Exception):
+        raise result

@@ -2,20 +2,42 @@ import secrets
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, models, transaction
+
+FLAGS = ("is_active", "is_staff", "is_superuser")
 
 
 class Command(BaseCommand):
     help = "Creates a superuser with a random password, and prints the password, once."
 
     def add_arguments(self, parser):
-        parser.add_argument("--username", default="admin", help='Defaults to "admin".')
+        parser.add_argument(
+            "--username",
+            help='The value of the USERNAME_FIELD. Defaults to "admin", or "admin@example.com" for an address.',
+        )
 
     def handle(self, *, username, **options):
-        users = get_user_model().objects
-        if users.filter(username=username).exists():
+        user_model = get_user_model()
+        field = user_model._meta.get_field(user_model.USERNAME_FIELD)
+        username = username or ("admin@example.com" if isinstance(field, models.EmailField) else "admin")
+        if user_model._default_manager.filter(**{field.name: username}).exists():
             raise CommandError(
                 f'There is a user "{username}" already. For a new password: manage.py changepassword {username}'
             )
         password = secrets.token_urlsafe(12)
-        users.create_superuser(username, password=password)
+        create_superuser(user_model, password, **{field.name: username})
         self.stdout.write(f"User:     {username}\nPassword: {password}\nThe password is shown this once only.")
+
+
+def create_superuser(user_model, password, **values):
+    """Not by the manager's create_superuser(), whose arguments differ from model to model."""
+    names = {field.name for field in user_model._meta.get_fields()}
+    user = user_model(**values, **{flag: True for flag in FLAGS if flag in names})
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+    except DatabaseError as error:
+        raise CommandError(
+            f"{user_model.__name__} needs more than a name and a password ({error}): use manage.py createsuperuser."
+        ) from error

@@ -8,7 +8,16 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from ...wait_for_db import LogIn, Migrated, MigrationLock, NeverReady, Progress, TimedOut, outcome, wait_for
+from ...wait_for_db import (
+    LoginCheck,
+    MigrationLock,
+    MigrationsCheck,
+    NeverReady,
+    Progress,
+    TimedOut,
+    sentence,
+    wait_for,
+)
 
 
 class Command(BaseCommand):
@@ -65,12 +74,12 @@ class Command(BaseCommand):
         streams = {name: options.get(name) for name in ("stdout", "stderr")}
         databases = list(dict.fromkeys(databases or [DEFAULT_DB_ALIAS]))
         try:
-            self.wait_for(LogIn, databases)
+            self.wait_for(LoginCheck, databases)
             if migrate:
                 for database in databases:
                     self.migrate(database, verbosity=verbosity, **streams)
             elif until_migrated:
-                self.wait_for(Migrated, databases)
+                self.wait_for(MigrationsCheck, databases)
         except ImproperlyConfigured as error:
             raise CommandError(str(error), returncode=2) from error
         except NeverReady as error:
@@ -106,7 +115,7 @@ def seconds(text):
 def explain(error, what):
     """Say what happened, why, and what to do next."""
     what = f"{what}: {error.cause.text}"
-    return f"{outcome(error.watcher, what, error.seconds)}\n{error.cause.hint}"
+    return f"{sentence(error.watcher, what, error.seconds)}\n{error.cause.hint}"
 
 
 def exit_with_signal(signalnum, frame):

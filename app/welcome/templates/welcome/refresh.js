@@ -10,4 +10,4 @@ async function look() {
 }
 
 document.addEventListener("visibilitychange", look);
-if ("changing" in document.body.dataset) setInterval(look, 2000);
+if ("mayPass" in document.body.dataset) setInterval(look, 2000);

@@ -1,0 +1,257 @@
+"""The backend of ./dev that drives Docker Compose. Python 3.9, standard library."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from environment import steps
+from environment.steps import ROOT, STATE, Answer, Failure
+
+MINIMUM_COMPOSE = (2, 24)
+PROJECT_LABEL = "com.docker.compose.project"
+
+
+def version():
+    """The versions of the engine and of Compose; or None, and why Docker cannot be used."""
+    if not shutil.which("docker"):
+        return None, "there is no docker on PATH"
+    engine = Answer("docker", "version", "--format={{.Server.Version}}")
+    if engine.status != 0:
+        if "permission denied" in engine.stderr.lower():
+            return None, "you may not use the Docker engine that runs here (add yourself to the group docker)"
+        return None, f"no Docker engine answers: {engine.reason}"
+    compose = Answer("docker", "compose", "version", "--short")
+    found = compose.stdout.lstrip("v").split(".")
+    if compose.status != 0 or tuple(int(number) for number in found[:2]) < MINIMUM_COMPOSE:
+        there = compose.stdout if compose.status == 0 else "none"
+        return None, f"Compose {'.'.join(map(str, MINIMUM_COMPOSE))} or newer is needed, and there is {there}"
+    return f"Docker {engine.stdout}, Compose {compose.stdout}", None
+
+
+class Backend:
+    name = "docker"
+    log = "docker compose logs app"
+
+    def __init__(self):
+        self.env = steps.caller_environment()
+
+    def step(self, title, *arguments, **options):
+        steps.step(title, "docker", "compose", "--progress=plain", *arguments, env=self.env, **options)
+
+    def ask(self, *arguments):
+        """The answer of Compose on stdout. What it says on stderr is a warning, unless it fails."""
+        answer = Answer("docker", "compose", *arguments, cwd=ROOT, env=self.env)
+        if answer.status != 0:
+            raise Failure(
+                f"{answer.stderr}\n`docker compose {arguments[0]}` failed, see above. What it reads: docker-compose.yml, the file "
+                f".env, your shell's variables.{self.hint(answer.stderr)}"
+            )
+        return answer.stdout
+
+    @staticmethod
+    def hint(message):
+        if "project name must not be empty" in message:
+            return (
+                f"\nCompose names the project after its folder, and {ROOT.name!r} has no letter of a to z and no digit. "
+                "Put a name into the file .env, for example: COMPOSE_PROJECT_NAME=shop"
+            )
+        if "invalid hostPort" in message or "invalid published port" in message:
+            return "\nSet APP_PORT to the number of a port, from 1 to 65535."
+        return ""
+
+    def configuration(self):
+        """Compose's own reading of all its files, once the project is known to be this folder's."""
+        configuration = json.loads(self.ask("config", "--format=json"))
+        if not {"app", "db"} <= set(configuration["services"]):
+            raise Failure("docker-compose.yml needs the services app and db: ./dev starts these.")
+        if ":" in str(ROOT):
+            raise Failure(f"{ROOT} has a colon, which Docker cannot mount: move the project to another folder.")
+        self.check_owner(configuration["name"])
+        self.take_ids(configuration)
+        return configuration
+
+    def check_owner(self, project):
+        """Compose knows projects by name alone. A folder that is gone was renamed to this one."""
+        labels = f'{{{{.Label "{PROJECT_LABEL}.working_dir"}}}}'
+        answer = Answer("docker", "ps", "--all", f"--filter=label={PROJECT_LABEL}={project}", f"--format={labels}")
+        if answer.status != 0:
+            raise Failure(f"{answer.stderr}\n`docker ps` failed, see above.")
+        for folder in set(filter(None, answer.stdout.splitlines())):
+            if os.path.isdir(folder) and not os.path.samefile(folder, ROOT):
+                raise Failure(
+                    f"The Compose project {project!r} belongs to {folder}. Nothing was changed. "
+                    "Give this folder a name of its own in the file .env, for example: "
+                    f"COMPOSE_PROJECT_NAME={project}-2 (and another APP_PORT)"
+                )
+
+    def take_ids(self, configuration):
+        """Files made in the container are to belong to the caller, in every later build too: so .env has the ids."""
+        build = configuration["services"]["app"].get("build") or {}
+        given = build.get("args") or {}
+        ids = {"APP_UID": str(os.getuid()), "APP_GID": str(os.getgid())}
+        missing = {name: value for name, value in ids.items() if name in given and not given[name] and value != "1000"}
+        missing = missing or {
+            name: value for name, value in ids.items() if build and name not in given and value != "1000"
+        }
+        if not missing:
+            return
+        dotenv = ROOT / ".env"
+        lines = "".join(f"{name}={value}\n" for name, value in missing.items())
+        with steps.writing(dotenv, "a+b") as file:
+            file.seek(0)
+            text = file.read()
+            file.write((b"" if not text or text.endswith(b"\n") else b"\n") + lines.encode())
+        print(
+            f"Added to .env, so that files made in the container are yours: {' '.join(lines.split())}", file=sys.stderr
+        )
+
+    def container(self):
+        return self.ask("ps", "--all", "--quiet", "app")
+
+    def check_dev_container(self):
+        app = self.container()
+        label = '{{index .Config.Labels "devcontainer.config_file"}}'
+        if app and Answer("docker", "inspect", f"--format={label}", app).stdout:
+            raise Failure(
+                "A dev container of this project is running, which this would end. Work in its terminal; or close it in "
+                "the editor, type `docker compose stop app`, and then this again."
+            )
+
+    def address(self):
+        """Where the running container's page is published, as HOST:PORT; "" if it is not."""
+        answer = Answer("docker", "compose", "port", "app", "8000", cwd=ROOT, env=self.env)
+        return answer.stdout if answer.status == 0 else ""
+
+    def check_port(self, configuration):
+        ports = [
+            int(port["published"]) for port in configuration["services"]["app"].get("ports", []) if "published" in port
+        ]
+        running = self.address()
+        return "; ".join(steps.check_port(port, running.endswith(f":{port}")) for port in ports) or "none is published"
+
+    def up(self, debug=False):
+        with steps.exclusive_run():
+            configuration = self.configuration()
+            self.check_dev_container()
+            self.check_port(configuration)
+            self.step("image", "build")
+            before = self.container()
+            self.step("containers", "up", "--detach")
+            if self.container() == before:  # it runs on, and since its start a migration may have come
+                self.step(
+                    "database migrated",
+                    "exec",
+                    "--no-TTY",
+                    "app",
+                    "python",
+                    "app/manage.py",
+                    "wait_for_db",
+                    "--migrate",
+                )
+            else:
+                self.hand_on_identity()
+            self.wait(set(configuration["services"]))
+        return self.check_page()
+
+    def wait(self, services):
+        """Until every service is healthy, or has done its work. The application's log is the progress."""
+        log = STATE / "app.log"
+        with steps.writing(log) as output:
+            follow = ["docker", "compose", "logs", "--follow", "--no-log-prefix", "app"]
+            follower = subprocess.Popen(
+                follow, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+            try:
+                self.step("database, migrations, page", "up", "--detach", "--wait", progress=log)
+            except Failure as failure:
+                self.check_services(services, failure)
+            finally:
+                follower.terminate()
+                follower.wait()
+
+    def check_services(self, services, failure):
+        """`up --wait` also fails for a service that ends well, and for one whose last health check is old: ask again."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            failed = self.failed_services(services)
+            if not failed:
+                return
+            time.sleep(0.5)
+        logs = [self.ask("logs", "--no-log-prefix", "--tail=30", name) for name in failed if name in self.created()]
+        raise Failure("\n".join([*logs, str(failure)])) from None
+
+    def rows(self):
+        lines = self.ask("ps", "--all", "--format=json").splitlines()
+        rows = [json.loads(line) for line in lines]
+        return rows[0] if rows and isinstance(rows[0], list) else rows
+
+    def created(self):
+        return {row["Service"] for row in self.rows()}
+
+    def failed_services(self, services):
+        good = {
+            row["Service"]
+            for row in self.rows()
+            if (row["State"] == "running" and row["Health"] in ("", "healthy"))
+            or (row["State"] == "exited" and row["ExitCode"] == 0 and row["Service"] not in ("app", "db"))
+        }
+        return sorted(services - good)
+
+    def check_page(self):
+        """The page's address, once it has answered from this project's own container."""
+        address = self.address()
+        if not address:
+            return "no port of the container is published"
+        port = address.rpartition(":")[2]
+        status, text = steps.page_answer(port)
+        if status is None or status == 503:
+            raise Failure(f"The page at port {port} is not ready: {text}. The log: {self.log}")
+        return f"http://localhost:{port}"
+
+    def hand_on_identity(self):
+        """A commit inside has its author then, as an editor sees to it."""
+        values = {name: Answer("git", "config", name, cwd=ROOT).stdout for name in ("user.name", "user.email")}
+        if all(values.values()):
+            script = 'git config --system user.name "$0"; git config --system user.email "$1"'
+            exec_as_root = ["docker", "compose", "exec", "--no-TTY", "--user=0", "app", "sh", "-c", script]
+            Answer(*exec_as_root, *values.values(), cwd=ROOT, env=self.env)
+
+    def execute(self, *command):
+        with steps.exclusive_run():
+            self.configuration()
+            self.step("image", "build")
+            self.step("database", "up", "--detach", "--wait", "db")
+        terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
+        os.chdir(ROOT)
+        os.execvpe("docker", ["docker", "compose", "run", "--rm", "--no-deps", *terminal, "app", *command], self.env)
+
+    def down(self, *options):
+        with steps.exclusive_run():
+            self.configuration()
+            self.check_dev_container()
+            self.step("Compose stack ended", "down", *options)
+
+    def data(self):
+        volume = self.configuration()["volumes"]["db"]["name"]
+        exists = Answer("docker", "volume", "inspect", volume).status == 0
+        return f"the database in the Docker volume {volume}" if exists else None
+
+    def delete_data(self):
+        self.down("--volumes")
+
+    def checks(self):
+        yield "port", lambda: self.check_port(self.configuration())
+
+    def doctor(self):
+        """The project's own doctor, where the project runs; the exit status."""
+        if not self.address() and not self.ask("ps", "--quiet", "--status=running", "app"):
+            print("note   project: it does not run. ./dev up starts it.")
+            return 0
+        command = ["docker", "compose", "exec", "--no-TTY", "app", "python", "app/manage.py", "doctor"]
+        with contextlib.suppress(KeyboardInterrupt):
+            return subprocess.run(command, cwd=ROOT, env=self.env, check=False).returncode
+        return 130

@@ -1,0 +1,96 @@
+"""
+Whether the server is ready, for Compose's healthcheck.
+
+A probe waits for news instead of asking every few seconds: the process costs nothing while nothing changes, a long
+migration is no failure, and what is known at once is told at once.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+from core import places
+
+SOCKET = places.state_folder() / "server.sock"
+HOLD_SECONDS = 600  # below the healthcheck's timeout
+READY_POLL_SECONDS, POLL_SECONDS = 10, 0.2
+
+
+class Health:
+    """The state is "starting", "ready" or "failed". A database that went away leaves it: that is the database's health."""
+
+    def __init__(self, port):
+        self.url = f"http://127.0.0.1:{port}/readyz"
+        self.state, self.told = "starting", None
+        self.changed = threading.Condition()
+        self.is_serving = threading.Event()
+
+    def start(self):
+        SOCKET.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        with contextlib.chdir(SOCKET.parent):  # the path of a socket has 107 bytes at most
+            listener.bind(SOCKET.name)
+        listener.listen()
+        threading.Thread(target=self.answer_probes, args=[listener], daemon=True).start()
+        threading.Thread(target=self.poll, daemon=True).start()
+
+    def report(self, state):
+        with self.changed:
+            if state == "failed":
+                self.is_serving.clear()
+            self.state = state
+            self.changed.notify_all()
+
+    def watch(self):
+        """From now on there is a server to ask."""
+        self.is_serving.set()
+
+    def poll(self):
+        pause = threading.Event()
+        while self.is_serving.wait():
+            answer = ask(self.url)
+            if answer == "ok" and self.state != "ready":
+                self.report("ready")
+            elif answer == "unapplied" and self.state == "ready":
+                self.report("failed")
+                self.watch()
+            pause.wait(READY_POLL_SECONDS if self.state == "ready" else POLL_SECONDS)
+
+    def answer_probes(self, listener):
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self.answer_probe, args=[connection], daemon=True).start()
+
+    def answer_probe(self, connection):
+        """Answer as soon as there is another answer than the last one."""
+        with connection, self.changed, contextlib.suppress(OSError):
+            self.changed.wait_for(lambda: self.state not in {"starting", self.told}, HOLD_SECONDS)
+            self.told = self.state
+            connection.sendall(self.state.encode())
+
+
+def ask(url):
+    """The text of /readyz, for example "ok" or "unapplied"; "" if nothing answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        return direct.open(url, timeout=10).read().decode(errors="replace").strip()
+    except urllib.error.HTTPError as error:
+        return error.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def probe():
+    """Return the exit status of a probe: 0 for "ready"."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            os.chdir(SOCKET.parent)
+            connection.connect(SOCKET.name)
+            state = connection.recv(64).decode()
+    except OSError as error:
+        state = f"no supervisor answers ({error})"
+    print(state)
+    return 0 if state == "ready" else 1

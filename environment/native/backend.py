@@ -1,0 +1,166 @@
+"""The backend of ./dev that needs no Docker: PostgreSQL and the server run as processes of the caller. Runs in .venv."""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+
+import dotenv
+import psutil
+
+from environment import locks, steps
+from environment.native import packages, postgres
+from environment.native.packages import PYTHON, VENV
+from environment.steps import ROOT, STATE, Failure
+
+SERVER_LOG, SERVER_STATE = STATE / "server.log", STATE / "server.sha256"
+SERVE = [PYTHON, "environment/serve.py"]
+FAILED = ("The server ended", "Serving without the database")  # of the supervisor
+PAGE_SECONDS = 600  # against hanging; a server that lives and says nothing wrong is waited for
+LIBPQ = {"HOST": "HOST", "PORT": "PORT", "DATABASE": "NAME", "USER": "USER", "PASSWORD": "PASS"}
+
+
+def variables():
+    """What Compose would hand to the application: from the caller, else from .env, else .env.example's defaults."""
+    example = "".join(re.findall(r"^# ([A-Z_]+=.*\n)", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    values = dotenv.dotenv_values(stream=io.StringIO(example))
+    try:
+        own = dotenv.dotenv_values(ROOT / ".env", encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Failure(
+            f"{ROOT / '.env'} is not UTF-8 text ({error.reason}, byte {error.start}): save it as UTF-8."
+        ) from None
+    for source in (own, os.environ):
+        values.update((name, source[name]) for name in {*values, *own} if source.get(name))
+    return {name: value or "" for name, value in values.items()}
+
+
+def app_port():
+    port = variables()["APP_PORT"]
+    if not (port.isdecimal() and 0 < int(port) < 65536):
+        raise Failure(f"APP_PORT is {port!r}: set it to the number of a port, from 1 to 65535.")
+    return int(port)
+
+
+class Backend:
+    name = "native"
+    log = ".dev/server.log"
+
+    def prepare(self):
+        """Start PostgreSQL, and return the environment of the project's programs; .dev/env has it for shells."""
+        values = variables()
+        port = postgres.start(values["DB_USER"], values["DB_NAME"])
+        values.update(DB_HOST="127.0.0.1", DB_PORT=str(port), DB_PASS=postgres.PASSWORD.read_text())
+        values.update(DEV_ENVIRONMENT="native")
+        self.values = values
+        path = f"{VENV}/bin{os.pathsep}{postgres.PROGRAMS}{os.pathsep}"
+        shell = {**values, "VIRTUAL_ENV": str(VENV)}
+        shell.update((f"PG{libpq}", values[f"DB_{ours}"]) for libpq, ours in LIBPQ.items())
+        foreign = sorted({name for name in os.environ if name.startswith(steps.FOREIGN)} - set(shell))
+        lines = [f"unset {name}\n" for name in foreign] + [
+            f"export {name}={shlex.quote(shell[name])}\n" for name in shell
+        ]
+        postgres.write_secret(STATE / "env", "".join(lines) + f'export PATH={shlex.quote(path)}"$PATH"\n')
+        postgres.write_secret(STATE / "env.json", json.dumps(values))
+        env = {**steps.caller_environment(), **values, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+        return {**env, "PATH": path + env.get("PATH", os.defpath)}
+
+    def up(self, debug=False):
+        with steps.exclusive_run():
+            port = app_port()
+            self.end_unknown_server(port)
+            steps.check_port(port, self.serves(port))
+            env = self.prepare()
+            state = hashlib.sha256(f"{json.dumps(self.values)}{packages.wanted()}{debug}".encode()).hexdigest()
+            if not (self.serves(port) and read(SERVER_STATE) == f"{port} {state}"):
+                self.serve(port, [*SERVE, "--restart", *(["--debug"] if debug else [])], env)
+                SERVER_STATE.write_text(f"{port} {state}")
+            elif steps.page_answer(port) != (200, "ok"):  # a migration may have come
+                steps.step("database migrated", PYTHON, "app/manage.py", "wait_for_db", "--migrate", env=env)
+                self.wait_for_page(port)
+        return f"http://localhost:{port}"
+
+    def serve(self, port, command, env):
+        steps.step("server", *command, env=env)
+        SERVER_STATE.write_text(f"{port} ")
+        self.wait_for_page(port)
+
+    def wait_for_page(self, port):
+        """As long as the server lives and says nothing wrong."""
+        start = time.monotonic()
+        while steps.page_answer(port)[0] in (None, 503):
+            log = steps.tail(SERVER_LOG, 40)
+            if not self.serves(port) or any(text in log for text in FAILED) or time.monotonic() > start + PAGE_SECONDS:
+                raise Failure(
+                    f"{log}\nThe page is not ready, see above. The server goes on trying; ./dev down ends it."
+                )
+            steps.print_progress(start, f"page: {steps.tail(SERVER_LOG, 1)}")
+            time.sleep(0.05)
+        steps.print_progress(start, "database, migrations, page", end="\n")
+
+    def serves(self, port):
+        """Whether this folder's supervisor runs, and with this port."""
+        return locks.is_held(STATE / "server.lock") and read(SERVER_STATE).startswith(f"{port} ")
+
+    def end_unknown_server(self, port):
+        """One that no supervisor knows: of an earlier version of this environment, or left by a killed one."""
+        if locks.is_held(STATE / "server.lock"):
+            return
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            command = process.info["cmdline"] or []
+            if "runserver" in command and "app/manage.py" in command and process.info["cwd"] == str(ROOT):
+                process.kill()
+
+    def execute(self, *command):
+        with steps.exclusive_run():
+            env = self.prepare()
+        os.execvpe(command[0], command, env)
+
+    def down(self):
+        with steps.exclusive_run():
+            self.end_unknown_server(None)
+            if locks.is_held(STATE / "server.lock"):
+                steps.step("server stopped", *SERVE, "--stop", env={**os.environ, "DEV_ENVIRONMENT": "native"})
+            postgres.stop()
+
+    def data(self):
+        return f"the database in {postgres.DATA}" if postgres.DATA.exists() else None
+
+    def delete_data(self):
+        self.down()
+        with steps.exclusive_run():
+            new = STATE / "postgres.new"
+            shutil.rmtree(new, ignore_errors=True)
+            postgres.DATA.rename(new)  # a part of it is never taken for the whole
+            shutil.rmtree(new)
+
+    def checks(self):
+        yield "port", lambda: steps.check_port(app_port(), self.serves(app_port()))
+        yield "Python", lambda: f"{sys.version.split()[0]} in {VENV}"
+        yield "PostgreSQL", self.check_postgres
+
+    def check_postgres(self):
+        postgres.run_as()
+        postgres.check_data()
+        found = {file.stem for file in (postgres.PROGRAMS.parent / "share/extension").glob("*.control")}
+        missing = [*sorted({"pgcrypto", "uuid-ossp"} - found), "ICU collations and TLS, which it has with Docker"]
+        return f"{postgres.version()}, without {', '.join(missing)}"
+
+    def doctor(self):
+        """The project's own doctor; the exit status."""
+        if not postgres.port_of_running_server():
+            print("note   project: it does not run. ./dev up starts it.")
+            return 0
+        return steps.call([PYTHON, "app/manage.py", "doctor"], env=self.prepare())
+
+
+def read(file):
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

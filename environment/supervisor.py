@@ -1,0 +1,152 @@
+"""The loop behind serve.py: two children, the waiter (wait_for_db) and the server (runserver), and what happens to them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from queue import Empty, SimpleQueue
+
+from core import places
+from environment import locks, watching
+from environment.debugging import Listener
+from environment.health import Health
+
+ROOT = watching.ROOT
+RETRY_SECONDS = 30  # for what is fixed outside app/, by `pip install` for example
+execv = os.execv  # a debugger replaces it by one that would debug the new program, too
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Supervisor:
+    """
+    Reacts to events, each a name and a value: ("changed", path), ("ended", process), ("debug", whether a client is
+    attached), ("signal", number). A handler that returns an exit status ends the loop.
+    """
+
+    def __init__(self, *, in_background, debug):
+        self.in_background = in_background
+        self.events = SimpleQueue()
+        self.waiter = self.server = None
+        self.is_migrated = self.has_served = False
+        in_container = places.place() != "native"
+        self.address = f"{'0.0.0.0' if in_container else '127.0.0.1'}:{places.port()}"  # noqa: S104 in our own container alone
+        self.health = Health(places.port())
+        # A debugger's port has no password: outside of a container it is open on request only.
+        self.debugger = Listener(self.events) if in_container or debug else None
+
+    def run(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: self.events.put(("signal", number)))
+        watching.start(self.events)
+        for helper in filter(None, [self.health, self.debugger]):
+            helper.start()
+        self.wait_for_database()
+        status = None
+        while status is None:
+            name, value = self.next_event()
+            status = getattr(self, f"on_{name}")(value)
+        self.end(self.server)
+        self.end(self.waiter)
+        return status
+
+    def next_event(self):
+        try:
+            return self.events.get(timeout=None if self.waiter or self.server else RETRY_SECONDS)
+        except Empty:
+            return "retry", None
+
+    def on_signal(self, number):
+        return 128 + number
+
+    def on_changed(self, path):
+        if path == ROOT / ".env":
+            say(f".env changed. To apply it: {places.command('rebuild')}")
+        elif self.server:
+            say(f"{path.relative_to(ROOT)} changed: restarting.")
+            self.start_server()
+        else:
+            self.resume()
+
+    def on_retry(self, _):
+        self.resume()
+
+    def on_debug(self, is_attached):
+        if is_attached:
+            self.start_server()
+            return
+        self.end(self.server)
+        self.end(self.waiter)
+        execv(sys.executable, [sys.executable, *sys.argv])  # without the debugger, which slows every reload
+
+    def on_ended(self, process):
+        if process is self.waiter:
+            self.waiter = None
+            return self.on_waited(process.returncode)
+        if process is self.server:
+            self.server = None
+            self.health.report("failed")
+            say(
+                f"The server ended (exit status {process.returncode}, see above). It starts again when a file in app/ is saved."
+            )
+        return None
+
+    def on_waited(self, status):
+        """The exit statuses are those of wait_for_db."""
+        if status in {2, 3} and not (self.in_background or self.has_served):
+            return status  # Compose then knows at once; an editor shows the page that says why
+        self.is_migrated = status == 0
+        if not self.is_migrated:
+            self.health.report("failed")
+            say(f"Serving without the database, or some of its migrations (exit status {status}, see above).")
+        if not self.server:
+            self.start_server()
+        if status == 124:
+            self.wait_for_database()
+        return None
+
+    def resume(self):
+        if self.is_migrated:
+            self.start_server()
+        elif not self.waiter:
+            self.wait_for_database()
+
+    def wait_for_database(self):
+        self.waiter = self.start("waiter", [sys.executable, "app/manage.py", "wait_for_db", "--migrate"])
+
+    def start_server(self):
+        self.end(self.server)
+        options = ["-Xfrozen_modules=off"] if self.debugger and self.debugger.is_attached else []
+        self.server = self.start("runserver", [sys.executable, *options, "environment/server.py", self.address])
+        self.has_served = True
+        self.health.watch()
+
+    def start(self, name, command):
+        """Start a child. It inherits a lock, so that a later supervisor finds and ends what a killed one left."""
+        with (places.state_folder() / f"{name}.lock").open("a+") as lock:
+            locks.take_over(lock)
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[lock.fileno()], start_new_session=True
+            )
+            locks.write_pid(lock, process.pid)
+        threading.Thread(target=self.report_end, args=[process], daemon=True).start()
+        return process
+
+    def report_end(self, process):
+        process.wait()
+        self.events.put(("ended", process))
+
+    def end(self, process):
+        """SIGKILL follows, for a process that a debugger has stopped answers nothing."""
+        if process:
+            for number, seconds in ((signal.SIGTERM, 3), (signal.SIGKILL, None)):
+                try:
+                    os.killpg(process.pid, number)
+                    process.wait(seconds)
+                except ProcessLookupError:
+                    return
+                except subprocess.TimeoutExpired:
+                    continue

@@ -1,0 +1,52 @@
+"""Tells the supervisor which saved files concern the server."""
+
+import sys
+import threading
+from pathlib import Path
+
+import watchfiles
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = ROOT / "app"
+RESTARTING_SUFFIXES = {".html", ".mo", ".py"}
+
+
+def start(events):
+    """Put ("changed", path) into *events* from now on."""
+    dotenv = [ROOT], lambda change, path: path == str(ROOT / ".env"), False
+    for arguments in ([APP], Filter(), True), dotenv:
+        threading.Thread(target=watch, args=[events, *arguments], daemon=True).start()
+
+
+class Filter(watchfiles.DefaultFilter):
+    """Code, templates and compiled translations: Django reads these once. Static files it reads at each request."""
+
+    def __call__(self, change, path):
+        parts = Path(path).relative_to(APP).parts
+        is_template = not {"templates", "jinja2"}.isdisjoint(parts[:-1])
+        is_static = "static" in parts[:-1] and not is_template
+        return (
+            super().__call__(change, path)
+            and not is_static
+            and (is_template or parts[-1].endswith(tuple(RESTARTING_SUFFIXES)))
+        )
+
+
+def watch(events, folders, watch_filter, recursive):
+    options = {
+        "watch_filter": watch_filter,
+        "recursive": recursive,
+        "debounce": 200,
+        "step": 20,
+        "rust_timeout": 3_600_000,
+    }
+    try:
+        report(events, watchfiles.watch(*folders, **options))
+    except (OSError, RuntimeError, watchfiles.WatchfilesRustInternalError) as error:
+        print(f"No file events ({error}): looking through all files every second instead.", file=sys.stderr, flush=True)
+        report(events, watchfiles.watch(*folders, **options, force_polling=True, poll_delay_ms=1000))
+
+
+def report(events, changes):
+    for change in changes:
+        events.put(("changed", Path(min(path for _, path in change))))
