@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 PASSWORD = "s3cret-of-the-tests"
 RUN = f"wait-for-db-{secrets.token_hex(4)}"
 LABEL = f"--label={RUN}"
