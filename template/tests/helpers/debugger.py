@@ -11,29 +11,21 @@ import queue
 import subprocess
 import threading
 
-# debugpy listens inside the container alone.
-RELAY = """
-import os, socket, sys, threading
-connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-def send():
-    while data := os.read(0, 65536):
-        connection.sendall(data)
-    os._exit(0)
-threading.Thread(target=send, daemon=True).start()
-while data := connection.recv(65536):
-    os.write(1, data)
-"""
+from helpers.engine import PROGRAMS
+from helpers.waiting import HANGING
+
+RELAY = (PROGRAMS / "relay.py").read_text()
 
 
 class Debugger:
     """A debugging session with everything that it starts: one Session for each process that is debugged."""
 
-    def __init__(self, execute, configuration, breakpoints, timeout=30):
+    def __init__(self, execute, configuration, breakpoints, timeout=HANGING):
         """
         *execute* makes the command line that runs a command in the container; *breakpoints* is {path: line}.
         """
         self.execute, self.breakpoints, self.timeout = execute, breakpoints, timeout
-        self.configured = queue.Queue()  # a Session each, when its process heeds the breakpoints
+        self.configured = queue.Queue()  # a Session each, when its process knows the breakpoints
         self.stops = queue.Queue()  # (Session, body of the stopped event)
         self.sessions = []
         self.start(configuration)

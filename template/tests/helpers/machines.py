@@ -2,27 +2,23 @@
 
 import os
 import secrets
-import subprocess
 
 import pytest
+
+from helpers.engine import PROGRAMS, docker, run
 
 HOME = "/home/some one"  # a path with a space
 FOLDER = f"{HOME}/project"
 PLAIN = "python:3.14-slim-trixie"
 NAMESPACES = "--security-opt=seccomp=unconfined"  # Docker's own filter forbids user namespaces
-PIP_CACHE = f"slipway-machine-{os.environ.get('PYTEST_XDIST_TESTRUNUID', secrets.token_hex(4))}"  # one for all workers
+PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin"
+# One cache of packages for all workers.
+CACHE = f"slipway-machine-{os.environ.get('PYTEST_XDIST_TESTRUNUID', secrets.token_hex(4))}"
+CACHES = {"PIP_CACHE_DIR": "/cache/pip", "UV_CACHE_DIR": "/cache/uv", "UV_LINK_MODE": "copy"}
 
-# What is in no bare image: the processes whose command line contains a text, zombies excepted.
-PIDS = """
-import os, sys
-for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
-    try:
-        line = open(f"/proc/{pid}/cmdline").read().replace("\\0", " ").replace("\\n", " ").strip()
-    except OSError:
-        continue
-    if line and sys.argv[1] in line and int(pid) not in (1, os.getpid(), os.getppid()):
-        print(pid, line)
-"""
+SUPERVISOR = "environment/serve.py"
+SERVER = "environment/server.py"
+POSTGRES = "/postgres -D"
 
 
 class Machine:
@@ -31,90 +27,107 @@ class Machine:
     def __init__(self, image, *options):
         self.user = "0"
         self.name = f"slipway-machine-{secrets.token_hex(4)}"
-        self.docker(
-            "run", "--detach", f"--name={self.name}", f"--volume={PIP_CACHE}:/pip", *options, image, "sleep", "infinity"
-        )
+        options = [f"--name={self.name}", f"--volume={CACHE}:/cache", *options]
+        docker("run", "--detach", *options, image, "sleep", "infinity")
 
-    def docker(self, *command, check=True, **options):
-        options.update(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        done = subprocess.run(["docker", *command], check=False, **options)
-        if check and done.returncode:
-            pytest.fail(f"docker {command} ended with exit status {done.returncode}:\n{done.stdout}", pytrace=False)
-        return done
+    def run(self, *command, user=None, folder="/", check=True, apart=False, detach=False, **variables):
+        """Run a command in the machine; its stdout and stderr are one text unless they are wanted *apart*."""
+        variables = {"PATH": PATH, **CACHES, **variables}
+        options = [f"--env={name}={value}" for name, value in variables.items()] + ["--detach"] * detach
+        options += [f"--user={user or self.user}", "--workdir", folder]
+        command = ["env", "-u", "VIRTUAL_ENV", *command]
+        return run("docker", "exec", *options, self.name, *command, check=check, apart=apart)
 
-    def exec(self, *command, user=None, check=True, detach=False, **variables):
-        variables = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin", "PIP_CACHE_DIR": "/pip", **variables}
-        options = [f"--env={name}={value}" for name, value in variables.items()]
-        options += ["--detach"] if detach else []
-        unset = ["env", "-u", "VIRTUAL_ENV"]
-        return self.docker("exec", f"--user={user or self.user}", "--workdir", FOLDER if command[0] == "./dev" else "/",
-                           *options, self.name, *unset, *command, check=check)  # fmt: skip
+    def sh(self, script, *arguments, folder=FOLDER, **options):
+        """Run a shell script, in the project's folder."""
+        return self.run("sh", "-c", script, *arguments, folder=folder, **options)
 
-    def dev(self, *arguments, **options):
-        return self.exec("./dev", *arguments, **options)
+    def dev(self, *arguments, folder=FOLDER, **options):
+        """Run ./dev, and return its stdout and stderr apart."""
+        return self.run("./dev", *arguments, folder=folder, apart=True, **options)
 
-    def refused(self, *arguments, **options):
-        """What ./dev says when it fails."""
+    def dev_fails(self, *arguments, status=1, **options):
+        """What ./dev says when it fails: an exit status and no traceback of its own."""
         done = self.dev(*arguments, check=False, **options)
-        assert done.returncode == 1, done.stdout
-        assert f'File "{FOLDER}/dev"' not in done.stdout, "a traceback of its own"
-        return done.stdout
+        said = done.stdout + done.stderr
+        assert done.returncode == status, said
+        assert f'File "{FOLDER}/dev"' not in said and "/environment/steps.py" not in said, said
+        return said
 
-    def python(self, code, *arguments, **options):
-        return self.exec("python3", "-c", code, *arguments, **options).stdout
+    def program(self, name, *arguments, **options):
+        return self.run("python3", f"/programs/{name}.py", *arguments, **options).stdout
 
     def processes(self, text=""):
         """Those of the project, or with that text: their ids and command lines."""
-        return dict(line.split(" ", 1) for line in self.python(PIDS, text, user="0").splitlines())
+        return dict(line.split(" ", 1) for line in self.program("processes", text, user="0").splitlines())
 
     def kill(self, text):
-        self.exec("sh", "-c", f"kill -9 {' '.join(self.processes(text))}", user="0", check=False)
+        self.sh(f"kill -9 {' '.join(self.processes(text))}", folder="/", user="0", check=False)
 
     def kill_everything(self):
-        self.docker("kill", self.name)
-        self.docker("start", self.name)
+        docker("kill", self.name)
+        docker("start", self.name)
 
-    def status(self, port=8000):
-        code = (
-            "import urllib.request as r, sys; print(r.urlopen(f'http://127.0.0.1:{sys.argv[1]}/', timeout=10).status)"
-        )
-        return self.exec("python3", "-c", code, str(port), check=False).stdout.strip()
+    def status(self, port=8000, path=""):
+        """What the page answers with, or "" if nothing answers."""
+        return self.program("status", f"http://127.0.0.1:{port}/{path}").strip()
+
+    def listening(self):
+        """The addresses that something listens on, as /proc/net has them."""
+        tables = self.run("cat", "/proc/net/tcp", "/proc/net/tcp6").stdout
+        return [line.split()[1] for line in tables.splitlines() if line.split()[3] == "0A"]
 
     def psql(self, statement, **options):
-        return self.exec(
-            "sh", "-c", f". '{FOLDER}/.dev/env' && psql -At -c \"$0\"", statement, **options
-        ).stdout.strip()
+        return self.sh('. .dev/env && psql -At -c "$0"', statement, **options).stdout.strip()
+
+    def read(self, path):
+        return self.run("cat", f"{FOLDER}/{path}", user="0").stdout
+
+    def write(self, path, text):
+        self.sh('mkdir -p "$(dirname "$0")" && printf %s "$1" > "$0"', path, text)
 
     def give_to(self, user):
-        self.exec("chown", "-R", user, HOME, user="0")
+        self.run("chown", "-R", user, HOME, user="0")
         self.user = user
+
+    def add_user(self, name, uid):
+        self.run("useradd", f"--uid={uid}", "--no-create-home", f"--home-dir={HOME}", name, user="0")
+
+
+@pytest.fixture(scope="session")
+def clone(make_shared_project):
+    """The folder of a clean clone, for the bare machines."""
+    return make_shared_project().folder
 
 
 @pytest.fixture(scope="session")
 def make_machine(clone):
-    """A factory of bare machines."""
+    """A factory of bare machines with a clone of the project."""
     machines = []
 
     def make(*options, image=PLAIN):
-        machines.append(Machine(image, *options))
+        machine = Machine(image, *options)
+        machines.append(machine)
         if not image.startswith("slipway-machine"):
-            machines[-1].exec("mkdir", "-p", HOME)
-            machines[-1].docker("cp", "--quiet", str(clone), f"{machines[-1].name}:{FOLDER}")
-            machines[-1].exec("chown", "-R", "0:0", HOME)
-        return machines[-1]
+            machine.run("mkdir", "-p", HOME)
+            docker("cp", "--quiet", str(clone), f"{machine.name}:{FOLDER}")
+            docker("cp", "--quiet", str(PROGRAMS), f"{machine.name}:/programs")
+            machine.run("chown", "-R", "0:0", HOME)
+            machine.run("chmod", "-R", "a+rX", "/programs")
+        return machine
 
     yield make
-    for machine in machines[:1]:
-        machine.docker("rm", "--force", *(machine.name for machine in machines))
-        machine.docker("volume", "rm", PIP_CACHE, check=False)  # unless another worker has it
+    if machines:
+        docker("rm", "--force", *(machine.name for machine in machines), check=False)
+        docker("volume", "rm", CACHE, check=False)  # unless another worker has it
 
 
 @pytest.fixture(scope="session")
 def bare(make_machine):
-    """A machine with nothing but Python, on which `./dev up` was typed once."""
+    """A machine with nothing but Python, on which `./dev up` was typed once. The tests that share it restore it."""
     machine = make_machine()
-    machine.users = machine.exec("cat", "/etc/passwd").stdout
-    machine.said = machine.dev("up").stdout
+    machine.users = machine.run("cat", "/etc/passwd").stdout
+    machine.first_up = machine.dev("up")
     return machine
 
 
@@ -122,17 +135,18 @@ def bare(make_machine):
 def make_set_up_machine(bare, make_machine):
     """A factory of machines that have their packages, but no data; how they get those is proven with `bare`."""
     image = f"slipway-machine-{secrets.token_hex(4)}"
-    bare.docker("commit", bare.name, image)
+    docker("commit", bare.name, image)
 
     def make(*options):
         machine = make_machine(*options, image=image)
         unshare = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "true"]
-        if NAMESPACES in options and machine.exec(*unshare, user="4321", check=False).returncode:
+        if NAMESPACES in options and machine.run(*unshare, user="4321", check=False).returncode:
             pytest.skip("needs a kernel that allows user namespaces")
-        machine.exec("sh", "-c", f"cd '{FOLDER}/.dev' && rm -r postgres password")
+        machine.sh("cd .dev && rm -r postgres password")
         return machine
 
     yield make
-    made = bare.docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").stdout.split()
-    bare.docker("rm", "--force", *made)
-    bare.docker("image", "rm", image)
+    made = docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").split()
+    if made:
+        docker("rm", "--force", *made, check=False)
+    docker("image", "rm", image, check=False)
