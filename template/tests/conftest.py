@@ -91,7 +91,7 @@ def opened(request, dev_container):
 @pytest.fixture(scope="session")
 def shared_stack(make_shared_project):
     """One Compose stack for all the tests of a worker: `stack` has it in a good state."""
-    project = make_shared_project(APP_UID=str(os.getuid()), APP_GID=str(os.getgid()))
+    project = make_shared_project(APP_UID=os.getuid(), APP_GID=os.getgid())
     project.up = project.compose("up", "--wait")
     return project
 

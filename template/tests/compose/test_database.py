@@ -29,14 +29,14 @@ def healthy_while_refused(project):
     """
     up = ["-f", "docker-compose.yml", "-f", "slow.yml"]
     project.compose(*up, "up", "--detach", "db")
-    refused, deadline = 0, time.monotonic() + 120
+    refused, deadline = 0, time.monotonic() + 300
     while time.monotonic() < deadline:
         healthy = project.container("db")["State"]["Health"]["Status"] == "healthy"
         accepts = project.compose("exec", "-T", "db", "bash", "-c", "> /dev/tcp/$HOSTNAME/5432", check=False)
         if healthy and accepts.returncode == 0:
             return refused
         refused += healthy
-    pytest.fail("the database was not healthy within 120 s")
+    pytest.fail("the database was not healthy within 300 s")
 
 
 def test_a_slow_first_start_is_never_called_healthy_too_early(make_project):
@@ -61,24 +61,18 @@ def test_the_variables_reach_django_and_postgresql_alike(make_project):
     project.compose("up", "--wait")  # with the environment's APP_PORT, which comes first
     assert project.get()[0] == 200
     shown = project.compose(
-        "exec", "-T", "app", "python", "app/manage.py", "shell", "--no-imports", "--command",
+        "exec", "-T", "app", "python", "manage.py", "shell", "--no-imports", "--command",
         "from django.db import connection as c; c.ensure_connection(); print(c.connection.get_dsn_parameters())",
     ).stdout  # fmt: skip
     assert "'port': '6543'" in shown and "'dbname': 'my-app'" in shown and "'user': 'Ann O'" in shown
     assert project.git_status() == ""
 
 
-def test_a_password_changed_after_the_first_start_is_named_and_loses_nothing(make_project):
+def test_values_with_odd_characters_in_env_are_taken_literally(make_project):
     project = make_project()
+    project.write(".env", "DB_PASS='p$w#d \"q\" 100%@:/\\ü'\nDB_NAME=My-Shop\n")
     project.compose("up", "--wait")
-    project.psql("create table kept as select 1")
-    up = project.compose("up", "--wait", DB_PASS="another-Pa55", check=False)
-    assert up.returncode != 0
-    log = project.compose("logs", "--no-log-prefix", "app").stdout
-    assert "password authentication failed" in log
-    assert "another-Pa55" not in log + up.stdout
-    project.compose("up", "--wait")
-    assert project.psql("select count(*) from kept") == "1"
+    assert project.get("readyz") == (200, "ok\n")
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +90,7 @@ def test_the_stack_runs_on_python_3_13_and_postgresql_17(older):
     assert " passed" in older.compose("run", "--rm", "app", "pytest").stdout
 
 
-def test_the_data_of_17_lie_in_the_named_volume_under_their_major_version(older):
+def test_the_data_of_17_lies_in_the_named_volume_under_their_major_version(older):
     assert older.psql("show data_directory") == "/var/lib/postgresql/17/docker"
     volumes = {mount["Destination"]: mount["Name"] for mount in older.container("db")["Mounts"]}
     assert volumes.pop("/var/lib/postgresql") == f"{older.name}_db"

@@ -24,7 +24,8 @@ class Project:
         self.folder, self.name = folder, folder.name
         self.uid = os.getuid() if uid is None else uid
         self.port = free_port()
-        self.environment = ENVIRONMENT | {"APP_PORT": str(self.port), "TMPDIR": str(folder.parent)} | variables
+        self.environment = ENVIRONMENT | {"APP_PORT": str(self.port), "TMPDIR": str(folder.parent)}
+        self.environment |= {name: str(value) for name, value in variables.items()}
         self.user = {}
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
         self.commit = run("git", "rev-parse", "HEAD", cwd=folder).stdout.strip()
