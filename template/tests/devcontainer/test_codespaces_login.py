@@ -13,7 +13,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import free_port, wait_until
+from helpers.waiting import free_port, wait_until
 
 # The servers: DEBUG on, with and without this codespace's own name; DEBUG off, with and without it; and deployed, where
 # these hosts are not among the allowed ones.
@@ -58,13 +58,13 @@ HEADINGS, *ROWS = [line.split() for line in EXPECTED.strip().splitlines()]
 @pytest.fixture(scope="module")
 def project(make_project):
     project = make_project()
-    project.compose("run", "--rm", "app", "python", "app/manage.py", "wait_for_db", "--migrate")
+    project.compose("run", "--rm", "app", "python", "manage.py", "wait_for_db", "--migrate")
     return project
 
 
 @pytest.fixture(scope="module")
 def password(project):
-    output = project.compose("run", "--rm", "app", "python", "app/manage.py", "create_admin").stdout
+    output = project.compose("run", "--rm", "app", "python", "manage.py", "create_admin").stdout
     return re.search(r"Password: (\S+)", output)[1]
 
 
@@ -76,7 +76,7 @@ def ports(project):
         environment = [f"--env={variable}={value}" for variable, value in variables.items()]
         project.compose(
             *("run", "--detach", "--rm", f"--publish=127.0.0.1:{ports[name]}:8000", *environment, "app"),
-            *("python", "app/manage.py", "runserver", "--noreload", "0.0.0.0:8000"),
+            *("python", "manage.py", "runserver", "--noreload", "0.0.0.0:8000"),
         )
     for port in ports.values():
         wait_until(lambda port=port: answers(port))
@@ -91,7 +91,7 @@ def answers(port):
 
 
 def request(port, method, path, headers, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, headers)
     response = connection.getresponse()
     return response.status, response.headers, response.read().decode()
@@ -220,7 +220,7 @@ def page(proxy, launch_browser):
         f"--host-resolver-rules=MAP *.{DOMAIN} 127.0.0.1:{proxy.server_address[1]}", "--ignore-certificate-errors"
     )
     page = browser.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     return page
 
 

@@ -9,58 +9,66 @@ import subprocess
 
 import pytest
 
-RECORD = "cat ~/.local/state/post-create.tsv"
+STATE = "/home/app/.local/state"
+RECORD = f"{STATE}/setup.json"
+SETUP = "environment/setup.py"
+STEPS = ["folder", "git", "commit hooks", "database", "tests"]
+FAILING_TEST = "app/core/tests/test_failing.py"
 
 
-def outcome(up):
+def result_of(up):
+    """What the CLI says about an `up`: "success" or "error"."""
     return json.loads(up.stdout.strip().splitlines()[-1])["outcome"]
 
 
 def record(project):
-    """The record of the last run of postCreate: the exit status of each step, in order."""
-    lines = [line.split("\t") for line in project.inside(RECORD).stdout.splitlines()]
-    (summary,) = [summary for name, _, _, summary in lines if name == "tests"]
-    assert re.fullmatch(r"(\d+ failed, )?\d+ passed in [\d.]+s", summary)
-    return {name: int(status) for name, seconds, status, _ in lines if float(seconds) >= 0}
+    """The record of the last setup."""
+    found = json.loads(project.bash(f"cat {RECORD}").stdout)
+    assert set(found) >= {"status", "started", "seconds", "steps"}
+    assert found["seconds"] >= sum(step["seconds"] for step in found["steps"]) - 0.5
+    return found
 
 
-READY = {"folder": 0, "git": 0, "commit hooks": 0, "database": 0, "tests": 0, "ready": 0}
-
-NOT_READY = {"folder": 0, "git": 0, "commit hooks": 0, "database": 0, "tests": 1, "NOT READY: tests failed": 1}
-
-
-@pytest.fixture(scope="module")
-def opened(make_project, ordinary_uid):
-    project = make_project(ordinary_uid)
-    project.up = project.devcontainer("up", check=False)
-    return project
+def failed_steps(project):
+    return [step["name"] for step in record(project)["steps"] if step["status"]]
 
 
-def test_it_opens(opened):
-    assert opened.up.returncode == 0, opened.up.stdout
-    assert outcome(opened.up) == "success"
-    assert "READY after" in opened.up.stdout
+def assert_ready(project):
+    found = record(project)
+    assert (found["status"], [step["name"] for step in found["steps"]]) == ("ready", STEPS)
+    assert not any(step["status"] for step in found["steps"])
+    assert re.fullmatch(r"\d+ passed in [\d.]+s", found["steps"][-1]["summary"])
 
 
-def test_every_step_of_postcreate_ran_and_left_its_record(opened):
-    assert record(opened) == READY
+def test_it_opens(dev_container):
+    assert dev_container.up.returncode == 0, dev_container.up.stdout
+    assert result_of(dev_container.up) == "success"
+    assert re.search(r"READY after [\d.]+ s\. ", dev_container.up.stdout)
+
+
+def test_every_step_of_the_setup_ran_and_left_its_record(opened):
+    assert_ready(opened)
 
 
 def test_the_migrations_are_applied(opened):
-    assert opened.psql("select count(*) from django_migrations where app = 'core'") == "1"
+    opened.bash("python manage.py migrate --check")
 
 
 def test_the_tests_ran(opened):
-    ran = json.loads((opened.folder / ".pytest_cache/v/cache/nodeids").read_text())
-    assert any("test_wait_for_db" in test for test in ran)
+    ran = json.loads(opened.read(".pytest_cache/v/cache/nodeids"))
+    assert any("app/core/tests/" in test for test in ran)
+    assert not any(test.startswith("template") for test in ran)
     assert not (opened.folder / ".pytest_cache/v/cache/lastfailed").exists()
 
 
+def test_the_first_tests_are_quick(opened):
+    print(record(opened)["steps"][-1])
+
+
 def test_what_it_makes_belongs_to_the_user_of_the_host(opened):
-    opened.inside("touch made-inside")
+    opened.bash("touch made-inside")
     for made in ("made-inside", ".pytest_cache", ".git/hooks/pre-commit", "app/core/__pycache__"):
         assert (opened.folder / made).stat().st_uid == opened.uid
-    (opened.folder / "made-inside").unlink()
 
 
 def test_it_leaves_the_work_tree_as_it_was(opened):
@@ -68,115 +76,113 @@ def test_it_leaves_the_work_tree_as_it_was(opened):
 
 
 def test_a_second_run_converges(opened):
-    again = opened.devcontainer("up")
-    assert outcome(again) == "success"
-    opened.inside("bash .devcontainer/post-create")
-    assert record(opened) == READY
+    assert result_of(opened.devcontainer("up")) == "success"
+    assert "READY after" in opened.terminal(SETUP).stdout
+    assert_ready(opened)
     assert opened.git_status() == ""
 
 
-def test_an_unfinished_run_is_not_taken_for_a_ready_one(opened):
-    opened.inside("sed -i '$d' ~/.local/state/post-create.tsv")
-    status = opened.inside("bash .devcontainer/post-create --status", check=False)
+@pytest.fixture
+def spoil_record(opened):
+    """Write something else into the record, which is as it was afterwards."""
+    text = opened.bash(f"cat {RECORD}").stdout
+
+    def spoil(new):
+        opened.bash(f"cat > {RECORD} <<'END'\n{new}\nEND")
+
+    yield spoil
+    spoil(text.strip())
+
+
+@pytest.mark.parametrize("torn", ['{"status": "running", "steps": []}', '{"status": "rea', "", "[1, 2]", "null"])
+def test_an_unfinished_or_torn_record_is_not_taken_for_a_ready_one(opened, spoil_record, torn):
+    spoil_record(torn)
+    status = opened.bash(f"{SETUP} --status", check=False)
     assert status.returncode == 1
-    assert "NOT READY: post-create is still running, or was cut off" in status.stdout
-    opened.inside("bash .devcontainer/post-create")
+    assert "NOT READY: the setup was cut off" in status.stdout and SETUP in status.stdout
+    assert opened.get_inside()[0] == 200
 
 
-def test_a_commit_inside_runs_the_hooks(opened):
-    opened.inside("git config user.name Ann && git config user.email ann@example.com && git switch --create hooks")
-    opened.write("app/core/unused.py", "import os\n\n\ndef f( ):\n    return  1\n")
-    blocked = opened.inside("git add app/core/unused.py && git commit -m 'Add'", check=False)
-    assert blocked.returncode == 1
-    assert "ruff check" in blocked.stdout and "files were modified by this hook" in blocked.stdout
-    opened.inside("git add app/core/unused.py && git commit -m 'Add'")
-
-    opened.write("app/core/models.py", (opened.folder / "app/core/models.py").read_text() + "    born = DateField()\n")
-    blocked = opened.inside("sed -i '1i from django.db.models import DateField' app/core/models.py && "
-                            "git add app && git commit -m 'Add'", check=False)  # fmt: skip
-    assert blocked.returncode == 1
-    assert "no migration is missing" in blocked.stdout and "0002_user_born.py" in blocked.stdout
-    opened.inside("git reset --hard --quiet")
+def test_a_setup_that_was_cut_off_is_finished_by_the_next_start(opened, spoil_record):
+    spoil_record('{"status": "running", "steps": []}')
+    assert "READY after" in opened.bash(f"{SETUP} --start").stdout
+    assert_ready(opened)
 
 
-def commit_on_the_host(project, **variables):
-    project.run("git", "commit", "--allow-empty", "--message", "On the host", **variables)
-    return project.run("git", "commit", "--allow-empty", "--message", "On the host", **variables).stdout
+def test_a_setup_that_is_killed_is_finished_by_the_next_start(opened, spoil_record):
+    command = opened.exec_argv("bash", "-c", f"echo $$; exec {SETUP}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as setup:
+        pid = setup.stdout.readline().strip()
+        assert any("database" in line for line in setup.stdout)
+        opened.bash(f"kill -9 {pid}")
+    assert record_status(opened) == "running"
+    assert "READY after" in opened.bash(f"{SETUP} --start").stdout
 
 
-def test_a_commit_on_the_host_is_not_held_up_by_tools_that_are_missing_there(opened):
-    commit = commit_on_the_host(opened)
-    assert [line for line in commit.splitlines() if "skipped" in line] == [commit.splitlines()[0]]
-
-    venv = opened.folder.parent / "without-ruff"
-    subprocess.run(["python3", "-m", "venv", str(venv)], check=True)
-    subprocess.run([venv / "bin/pip", "install", "--quiet", "pre-commit"], check=True, stderr=subprocess.DEVNULL)
-    assert (venv / "bin/pre-commit").exists() and not (venv / "bin/ruff").exists()
-    assert "skipped" in commit_on_the_host(opened, PATH=f"{venv}/bin:/usr/bin:/bin")
+def record_status(project):
+    return json.loads(project.bash(f"cat {RECORD}").stdout)["status"]
 
 
 def test_a_hook_of_ones_own_is_left_alone(opened):
     hook = opened.folder / ".git/hooks/pre-commit"
     ours = hook.read_text()
-    hook.write_text("#!/bin/sh\n# my own\n")
-    assert "is your own" in opened.inside("bash .devcontainer/post-create").stdout
-    assert "my own" in hook.read_text()
-    hook.write_text(ours)
-    opened.inside("git config core.hooksPath .my-hooks && bash .devcontainer/post-create")
-    assert not (opened.folder / ".my-hooks").exists()
-    opened.inside("git config unset core.hooksPath")
+    try:
+        hook.write_text("#!/bin/sh\n# my own\n")
+        assert "is your own, and stays" in opened.bash(SETUP).stdout
+        assert "my own" in hook.read_text()
+    finally:
+        hook.write_text(ours)
+
+
+def test_a_hooks_path_of_ones_own_is_left_alone(opened):
+    opened.bash("git config core.hooksPath .my-hooks")
+    try:
+        opened.bash(SETUP)
+        assert not (opened.folder / ".my-hooks").exists()
+    finally:
+        opened.bash("git config unset core.hooksPath")
 
 
 def test_it_outlives_broken_code(make_project, ordinary_uid):
     project = make_project(ordinary_uid)
     settings = project.write("app/app/settings.py", "this is no Python\n")
     up = project.devcontainer("up", check=False)
-    assert outcome(up) == "error"
+    assert result_of(up) == "error"
     assert "NOT READY: database failed" in up.stdout
     assert project.container()["State"]["Running"]
     project.write("app/app/settings.py", settings)
-    assert "READY after" in project.inside("bash .devcontainer/post-create").stdout
+    assert "READY after" in project.terminal(SETUP).stdout
 
 
-def test_a_failing_test_is_not_ready_and_says_so_until_it_passes(make_project, ordinary_uid):
+@pytest.fixture(scope="module")
+def failing(make_project, ordinary_uid):
+    """A dev container that was opened with a test that fails."""
     project = make_project(ordinary_uid)
-    project.write("app/core/tests/test_failing.py", "def test_failing():\n    assert 1 == 2\n")
-    up = project.devcontainer("up", check=False)
-    assert up.returncode != 0 and outcome(up) == "error"
-    assert "NOT READY: tests failed. Mend it, then run: bash .devcontainer/post-create" in up.stdout
-    assert record(project) == NOT_READY
+    project.write(FAILING_TEST, "def test_failing():\n    assert 1 == 2\n")
+    project.up = project.devcontainer("up", check=False)
+    return project
 
-    project.compose("stop")
-    again = project.devcontainer("up", check=False)
+
+def test_a_failing_test_is_not_ready(failing):
+    assert failing.up.returncode != 0 and result_of(failing.up) == "error"
+    assert f"NOT READY: tests failed. Fix it, then run: {SETUP}" in failing.up.stdout
+    assert failed_steps(failing) == ["tests"]
+    assert record(failing)["status"] == "failed"
+
+
+def test_every_terminal_says_so(failing):
+    assert "NOT READY: tests failed" in failing.terminal("bash -i -c true", check=False).stdout
+
+
+def test_the_next_start_says_so_too(failing):
+    failing.compose("stop")
+    again = failing.devcontainer("up", check=False)
     assert again.returncode != 0
     assert "NOT READY: tests failed" in again.stdout
-    assert "NOT READY: tests failed" in project.inside("bash -i -c true", check=False).stdout
-
-    (project.folder / "app/core/tests/test_failing.py").unlink()
-    assert "READY after" in project.inside("bash .devcontainer/post-create").stdout
-    assert "NOT READY" not in project.inside("bash -i -c true").stdout
-    assert outcome(project.devcontainer("up")) == "success"
 
 
-def test_compose_and_the_dev_container_share_data_and_give_way_to_each_other(make_project, ordinary_uid):
-    project = make_project(ordinary_uid, APP_UID=str(ordinary_uid), APP_GID=str(ordinary_uid))
-    project.devcontainer("up")
-    project.psql("create table shared as select 1")
-    project.inside("true")
-    edited = project.container()["Id"]
-
-    assert project.compose("run", "--rm", "app", "python", "app/manage.py", "migrate", "--check").returncode == 0
-    assert project.container()["Id"] == edited  # `run` and `exec` leave the editor's container alone
-
-    up = project.compose("up", "--wait")  # this one replaces it, and says so
-    assert f"Container {project.name}-app-1  Recreate" in up.stdout
-    assert project.container()["Id"] != edited
-    assert project.get()[0] == 200
-    assert project.psql("select count(*) from shared") == "1"
-
-    plain = project.container()["Id"]
-    assert outcome(project.devcontainer("up")) == "success"  # the editor attaches to the running container as it is
-    assert project.container()["Id"] == plain
-    assert "ready" in project.compose("exec", "-T", "app", "bash", "-c", RECORD).stdout
-    assert project.get()[0] == 200
-    assert project.psql("select count(*) from shared") == "1"
+def test_it_is_ready_when_the_test_passes(failing):
+    failing.write(FAILING_TEST, "def test_passing():\n    pass\n")
+    assert "READY after" in failing.terminal(SETUP).stdout
+    assert "NOT READY" not in failing.terminal("bash -i -c true").stdout
+    assert result_of(failing.devcontainer("up")) == "success"

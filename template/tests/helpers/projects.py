@@ -131,12 +131,16 @@ class Project:
     def git_status(self):
         return self.run("git", "status", "--short").stdout
 
+    def changed(self):
+        """The paths that differ from the last commit, those of new files among them."""
+        status = self.run("git", "status", "--porcelain", "--untracked-files=all", "-z").stdout
+        return {entry[3:] for entry in status.split("\0") if entry}
+
     def restore(self, files):
         """Make the work tree as it was cloned, but for *files* {path: text}; what is right already is not touched."""
-        if self.run("git", "rev-parse", "HEAD").stdout.strip() != self.commit:
+        if self.run("git", "rev-parse", "HEAD").stdout.strip() != self.commit or self.changed():
             self.run("git", "reset", "--quiet", self.commit)
-        status = self.run("git", "status", "--porcelain", "--untracked-files=all", "-z").stdout
-        changed = {entry[3:] for entry in status.split("\0") if entry}
+        changed = self.changed()
         for path in sorted(changed - set(files)):
             if self.run("git", "ls-files", "--error-unmatch", path, check=False).returncode:
                 (self.folder / path).unlink()
