@@ -197,12 +197,6 @@ def test_the_server_has_code_that_can_not_be_loaded(opened):
     assert "environment/serve.py --log" in text
 
 
-def test_a_server_that_nobody_debugs_is_no_fault(opened):
-    """The debugger is loaded when a client comes: there is nothing to find before."""
-    assert opened.bash("grep -c : /proc/net/tcp").returncode == 0
-    assert "F5" not in doctor(opened)[1]
-
-
 def test_another_interpreter_runs(opened):
     opened.bash("python -m venv --system-site-packages /tmp/other")
     site = """PYTHONPATH=$(python -c 'import site; print(*site.getsitepackages(), sep=":")')"""
