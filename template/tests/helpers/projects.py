@@ -46,8 +46,9 @@ class Project:
     # Commands
 
     def run(self, *command, check=True, apart=False, timeout=900, **variables):
-        """Run a command in the clone, as its user; `apart` keeps stdout and stderr apart."""
-        environment = self.environment | {name: str(value) for name, value in variables.items()}
+        """Run a command in the clone, as its user; `apart` keeps stdout and stderr apart, None unsets a variable."""
+        environment = self.environment | {name: str(value) for name, value in variables.items() if value is not None}
+        environment = {name: value for name, value in environment.items() if variables.get(name, "") is not None}
         return run(*command, check=check, apart=apart, timeout=timeout, cwd=self.folder, env=environment, **self.user)
 
     def dev(self, *arguments, **options):
