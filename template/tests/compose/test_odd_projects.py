@@ -1,0 +1,82 @@
+"""Projects that are not like the template's own: what the environment's code must not presume."""
+
+import re
+
+import pytest
+from helpers.waiting import wait_until
+
+USER = """\
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+
+
+class EmailManager(UserManager):
+    def create_superuser(self, email, password=None, **fields):
+        user = self.model(email=email, is_staff=True, is_superuser=True, **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class User(AbstractUser):
+    username = None
+    email = models.EmailField(unique=True)
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+    objects = EmailManager()
+"""
+SQLITE = """
+DATABASES["legacy"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/tmp/legacy.sqlite3"}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(make_project):
+    project = make_project()
+    project.dev("up")
+    return project
+
+
+@pytest.fixture(autouse=True)
+def as_cloned(project):
+    yield
+    project.dev("reset", "--yes")
+    project.restore({})
+    project.dev("up")
+
+
+def manage(project, *words, **options):
+    return project.compose("exec", "-T", "app", "python", "manage.py", *words, **options).stdout
+
+
+def is_well(project):
+    wait_until(lambda: project.get("readyz") == (200, "ok\n"))
+    assert project.get()[0] == 200
+    manage(project, "wait_for_db")
+    assert "doctor.E" not in manage(project, "doctor", "--timeout", "60")
+
+
+def test_users_log_in_by_email(project):
+    project.dev("reset", "--yes")
+    project.write("app/core/models.py", USER)
+    project.write("app/core/admin.py", "")
+    project.dev("manage", "makemigrations", "core")
+    project.dev("up")
+    said = manage(project, "create_admin", "--username", "boss@example.com")
+    password = re.search(r"Password: (\S+)", said)[1]
+    check = f"from django.contrib.auth import authenticate; print(authenticate(email='boss@example.com', password={password!r}))"
+    assert "boss@example.com" in manage(project, "shell", "--no-imports", "-c", check)
+    is_well(project)
+
+
+def test_there_is_an_sqlite_database_too(project):
+    settings = project.read("app/app/settings.py")
+    project.write("app/app/settings.py", settings + SQLITE)
+    is_well(project)
+
+
+@pytest.mark.parametrize("name", ["DB_USER", "DB_NAME"])
+def test_role_and_database_have_capitals(make_project, name):
+    project = make_project(**{name: "My-Shop"})
+    project.dev("up")
+    assert project.get("readyz") == (200, "ok\n")

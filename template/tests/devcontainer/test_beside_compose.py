@@ -1,0 +1,44 @@
+"""Compose and the dev container share the data, and give way to each other."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def project(make_project, ordinary_uid):
+    project = make_project(ordinary_uid, APP_UID=ordinary_uid, APP_GID=ordinary_uid)
+    project.devcontainer("up")
+    project.psql("create table shared as select 1")
+    return project
+
+
+def shares_the_data(project):
+    return project.psql("select count(*) from shared") == "1"
+
+
+def test_run_and_exec_leave_the_editors_container_alone(project):
+    edited = project.container()["Id"]
+    project.compose("run", "--rm", "app", "python", "manage.py", "migrate", "--check")
+    project.compose("exec", "-T", "app", "python", "manage.py", "check")
+    assert project.container()["Id"] == edited
+
+
+def test_up_replaces_it_and_says_so(project):
+    edited = project.container()["Id"]
+    up = project.compose("up", "--wait")
+    assert f"Container {project.name}-app-1  Recreate" in up.stdout
+    assert project.container()["Id"] != edited
+    assert project.get()[0] == 200
+    assert shares_the_data(project)
+
+
+def test_the_editor_attaches_to_the_running_container_as_it_is(project):
+    project.compose("up", "--wait")
+    plain = project.container()["Id"]
+    up = project.devcontainer("up")
+    assert json.loads(up.stdout.strip().splitlines()[-1])["outcome"] == "success"
+    assert project.container()["Id"] == plain
+    assert json.loads(project.bash("cat ~/.local/state/setup.json").stdout)["status"] == "ready"
+    assert project.get()[0] == 200
+    assert shares_the_data(project)

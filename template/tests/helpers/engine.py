@@ -1,0 +1,34 @@
+"""How the tests run programs, Docker above all."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).resolve().parents[2]
+ROOT = TEMPLATE.parent
+PROGRAMS = TEMPLATE / "tests/programs"
+
+# The tests' projects know nothing of the variables of the person who runs the tests.
+FOREIGN = ("ALLOWED_HOSTS", "APP_", "COMPOSE_", "CSRF_", "DB_", "DEBUG", "DEV_ENVIRONMENT", "DJANGO_", "PG", "PYTHON")
+FOREIGN += ("POSTGRES_MAJOR", "SECRET_KEY", "VIRTUAL_ENV", "WATCHFILES_")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+def run(*command, check=True, apart=False, timeout=900, **options):
+    """Run a command. Its stdout and stderr are one text, unless they are wanted *apart*; a failure shows both."""
+    options = {"stdin": subprocess.DEVNULL} | options if "input" not in options else options
+    stderr = subprocess.PIPE if apart else subprocess.STDOUT
+    done = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, stderr=stderr, text=True, timeout=timeout, **options
+    )
+    if check and done.returncode:
+        shown = f"{done.stdout}{done.stderr or ''}"
+        pytest.fail(f"{command} ended with exit status {done.returncode}:\n{shown}", pytrace=False)
+    return done
+
+
+def docker(*arguments, **options):
+    """Docker's answer on stdout."""
+    return run("docker", *arguments, apart=True, **options).stdout.strip()

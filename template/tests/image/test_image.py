@@ -1,0 +1,134 @@
+"""What the Dockerfile builds, and what it refuses to build."""
+
+import json
+import re
+
+import pytest
+from helpers.engine import PROGRAMS
+
+
+@pytest.fixture(scope="module")
+def clone(make_project):
+    return make_project()
+
+
+@pytest.fixture
+def project(clone):
+    clone.restore({})
+    return clone
+
+
+@pytest.fixture(scope="module")
+def build(clone):
+    """Build the clone's image, remove it when the module ends, and return its id, or the failed build's output."""
+    images = []
+
+    def build(*arguments, target="development", check=True):
+        id_file = clone.folder.parent / f"{clone.name}.id"
+        arguments = [f"--build-arg={argument}" for argument in arguments] + [
+            f"--target={target}",
+            f"--iidfile={id_file}",
+        ]
+        built = clone.run("docker", "build", "--progress=plain", *arguments, ".", check=check)
+        if built.returncode:
+            return built.stdout
+        images.append(id_file.read_text())
+        return images[-1]
+
+    yield build
+    clone.run("docker", "image", "rm", "--force", *set(images), check=False)
+
+
+def in_image(project, image, command, check=True):
+    return project.run("docker", "run", "--rm", "--network=none", image, "sh", "-c", command, check=check)
+
+
+def layers(project, image):
+    return json.loads(project.run("docker", "image", "inspect", image).stdout)[0]["RootFS"]["Layers"]
+
+
+def test_production_is_django_only_and_not_root(project, build):
+    image = build(target="production")
+    assert in_image(project, image, "id -u").stdout == "1000\n"
+    installed = in_image(project, image, "ls /opt/venv/lib/python*/site-packages").stdout
+    assert {"django", "psycopg2", "asgiref", "sqlparse"} <= set(installed.split())
+    assert not {"pytest", "ruff", "pre_commit", "pip"} & set(installed.split())
+    assert in_image(project, image, "command -v gcc git psql pg_config", check=False).stdout == ""
+    assert in_image(project, image, "touch /opt/venv/x /workspace/app/x", check=False).returncode != 0
+
+
+def test_production_refuses_to_start_without_a_secret_key(project, build):
+    check = in_image(project, build(target="production"), "python app/manage.py check", check=False)
+    assert check.returncode != 0
+    assert "Set the environment variable SECRET_KEY" in check.stdout
+
+
+def test_psycopg2_is_compiled_against_debians_libpq(project, build):
+    program = (PROGRAMS / "print_memory_map.py").read_text()
+    run = ["docker", "run", "--rm", "--network=none", build(target="production"), "python", "-c", program]
+    maps = project.run(*run).stdout
+    (libpq,) = set(re.findall(r"\S*libpq\S*", maps))
+    assert re.fullmatch(r"/usr/lib/[^/]+/libpq\.so\.5\S*", libpq)
+
+
+def test_the_client_tools_are_the_servers_own(project, build):
+    server = project.run(
+        "docker", "run", "--rm", "--entrypoint=postgres", "postgres:18-trixie", "--version"
+    ).stdout.split()[2]
+    for tool in ("psql", "pg_dump", "pg_restore"):
+        assert in_image(project, build(), f"{tool} --version").stdout.split()[2] == server
+    assert "/opt/postgresql/lib/libpq" in in_image(project, build(), "ldd /usr/local/bin/psql").stdout
+
+
+@pytest.mark.parametrize("uid, gid", [(0, 0), (501, 20), (1500, 100)])
+def test_the_user_takes_what_ids_the_host_has(project, build, uid, gid):
+    image = build(f"APP_UID={uid}", f"APP_GID={gid}")
+    assert in_image(project, image, "id -u; id -g; touch ~/x; stat -c %u:%g ~/x").stdout.split() == [
+        str(uid), str(gid), f"{uid}:{gid}"
+    ]  # fmt: skip
+    assert layers(project, image)[:-1] == layers(project, build())[:-1]  # the ids come after the dependencies
+
+
+def test_any_user_can_add_a_package_without_a_rebuild(project, build):
+    project.run("docker", "run", "--rm", "--user=1500", "--network=none", build(), "sh", "-c",
+                "touch /opt/venv/bin/x && cd /opt/venv/lib/python*/site-packages && touch x")  # fmt: skip
+
+
+def test_an_edit_does_not_rebuild_the_dependencies(project, build):
+    before = layers(project, build()), layers(project, build(target="production"))
+    project.write("app/app/urls.py", "# edited\n")
+    after = layers(project, build()), layers(project, build(target="production"))
+    assert after[0] == before[0]
+    assert after[1][:-1] == before[1][:-1] and after[1][-1] != before[1][-1]
+
+
+def broken(project, build, path, pattern, replacement, target="builder"):
+    """The output of the build that fails after the replacement in that file."""
+    text = (project.folder / path).read_text()
+    changed, count = re.subn(pattern, replacement, text, count=1)
+    assert count == 1
+    project.write(path, changed)
+    return build(target=target, check=False)
+
+
+def test_a_tampered_hash_fails_the_build(project, build):
+    tampered = rf"\1    --hash=sha256:{'0' * 64}\n"
+    output = broken(project, build, "requirements.txt", r"(sqlparse==.*\n)(?: +--hash.*\n)+", tampered)
+    assert "DO NOT MATCH THE HASHES" in output
+
+
+def test_a_binary_wheel_of_psycopg2_fails_the_build(project, build):
+    binary = project.run(
+        "docker", "run", "--rm", "--interactive", build(), "sh", "-c",
+        "echo psycopg2-binary | uv pip compile --quiet --no-deps --no-header --generate-hashes -",
+    ).stdout  # fmt: skip
+    output = broken(
+        project, build, "requirements.txt", r"psycopg2==.*\n(    --hash.*\n)+", binary.replace("\\", "\\\\")
+    )
+    assert "psycopg2 is not compiled here" in output
+
+
+def test_a_client_tool_that_misses_a_library_fails_the_build(project, build):
+    without_readline = r"RUN rm /usr/lib/*/libreadline.so.8*\n\g<0>"
+    output = broken(project, build, "Dockerfile", "RUN echo /opt/postgresql", without_readline, "development")
+    assert "libreadline.so.8 => not found" in output
