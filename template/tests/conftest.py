@@ -13,8 +13,8 @@ import pytest
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers.good_state import restore_dev_container, restore_stack
-from helpers.projects import clean_clones
+from helpers.good_state import restore_dev_container, restore_stack  # noqa: E402 their asserts are rewritten first
+from helpers.projects import clean_clones  # noqa: E402
 
 pytest_plugins = ["helpers.machines"]
 

@@ -38,6 +38,7 @@ def create_superuser(user_model, password, **values):
         with transaction.atomic():
             user.save()
     except DatabaseError as error:
+        reason = str(error).partition("\n")[0]  # the next line shows the whole row
         raise CommandError(
-            f"{user_model.__name__} needs more than a name and a password ({error}): use manage.py createsuperuser."
-        ) from error
+            f"{user_model.__name__} needs more than a name and a password ({reason}): use manage.py createsuperuser."
+        ) from None

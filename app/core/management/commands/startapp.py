@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,22 +11,19 @@ class Command(StartappCommand):
     help = f"{StartappCommand.help} Without a directory, the app is made in app/ beside the others."
 
     def handle(self, **options):
-        name, target = options["name"], options["directory"]
-        if target is None:
-            target = settings.BASE_DIR / name
-            target.mkdir(exist_ok=True)
-            options["directory"] = str(target)
-        try:
+        if options["directory"]:
             super().handle(**options)
-        finally:
-            if target != options["directory"] and not any(Path(target).iterdir()):
-                Path(target).rmdir()  # Django refused the name
-        format_files(Path(target))
+            format_files(Path(options["directory"]))
+            return
+        name = options["name"]
+        with contextlib.chdir(settings.BASE_DIR):
+            super().handle(**options)
+            format_files(Path(name))
 
 
 def format_files(folder):
-    """Django formats what it makes with black, if that is there; this project has ruff, whose hook would refuse the rest."""
+    """Django formats what it makes with black, if that is there; here ruff does it, whose hook would refuse the rest."""
     ruff = shutil.which("ruff")
     if ruff:
         for arguments in (["check", "--fix", "--quiet", "--exit-zero"], ["format", "--quiet"]):
-            subprocess.run([ruff, *arguments, folder], check=False)  # noqa: S603 no shell, and a path of ours
+            subprocess.run([ruff, *arguments, folder], check=False)
