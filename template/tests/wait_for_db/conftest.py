@@ -1,38 +1,31 @@
-"""wait_for_db against real servers, in a project that is not this one. Runs on the host, with a real Docker engine."""
+"""wait_for_db against real servers, in a project that is not this one."""
 
 import pytest
-from containers import HERE, LABEL, ROOT, RUN, Client, Server, build, docker
-
-
-@pytest.fixture(scope="session", autouse=True)
-def engine():
-    """Remove all that bears the run's label, whatever happened."""
-    yield
-    containers = docker("ps", "--all", "--quiet", f"--filter=label={RUN}", check=False).split()
-    if containers:
-        docker("rm", "--force", "--volumes", *containers, check=False)
-    docker("volume", "prune", "--all", "--force", f"--filter=label={RUN}", check=False)
-    docker("network", "prune", "--force", f"--filter=label={RUN}", check=False)
-    images = docker("image", "ls", f"--filter=reference={RUN}-*", "--format={{.Repository}}", check=False).split()
-    if images:
-        docker("image", "rm", *images, check=False)
+from helpers.engine import docker
+from helpers.servers import HERE, LABEL, RUN, Client, Server, build, build_client, remove_everything
 
 
 @pytest.fixture(scope="session")
-def network(engine):
-    docker("network", "create", LABEL, RUN)
-    return RUN
+def run_label():
+    """What every container, image, volume and network of this run bears; all of it is removed at the end."""
+    yield RUN
+    remove_everything()
 
 
 @pytest.fixture(scope="session")
-def server_image(engine):
+def network(run_label):
+    docker("network", "create", LABEL, run_label)
+    return run_label
+
+
+@pytest.fixture(scope="session")
+def server_image(run_label):
     return build("server", HERE)
 
 
 @pytest.fixture(scope="session")
-def client_image(engine):
-    development = build("development", ROOT)
-    return build("client", HERE, f"--build-arg=DEVELOPMENT={development}", f"--build-context=app={ROOT / 'app'}")
+def client_image(run_label):
+    return build_client()
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +44,7 @@ def make_server(server_image, network):
 
     yield make
     for server in servers:
-        docker("rm", "--force", "--volumes", server.name)
+        docker("rm", "--force", "--volumes", server.name, check=False)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from containers import PASSWORD, Client, docker, start_container, until
+from helpers.engine import docker
+from helpers.servers import PASSWORD, Client, program, start_container
+from helpers.waiting import wait_until
 
 LANGUAGES = ("C", "de_DE.UTF-8", "de_DE.ISO-8859-1", "fr_FR.UTF-8", "ja_JP.UTF-8", "ru_RU.UTF-8")
 NEVER = {
@@ -36,7 +38,7 @@ def strict_server(server):
 def reload(server):
     loaded = server.psql("SELECT pg_conf_load_time()")
     server.psql("SELECT pg_reload_conf()")
-    until(lambda: server.psql("SELECT pg_conf_load_time()") != loaded)
+    wait_until(lambda: server.psql("SELECT pg_conf_load_time()") != loaded)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -155,14 +157,8 @@ def test_a_project_has_hints_of_its_own(server, client):
 
 
 def test_what_is_not_postgresql_is_named_so(client, network):
-    answer = (
-        "import socket; listener = socket.create_server(('', 5432))\n"
-        "while True:\n"
-        "  peer, _ = listener.accept(); peer.recv(99); peer.sendall(b'HTTP/1.1 400 Bad Request\\r\\n\\r\\n'); peer.close()"
-    )
-    host = start_container(client.image, network=network, command=["python", "-c", answer])
+    host = start_container(client.image, network=network, command=["python", *program("http_server")])
     for sslmode in ("prefer", "disable"):
-        command = client.start("--timeout=0.5", HOST=host, OPTIONS={"sslmode": sslmode})
-        ended = command.end()
+        ended = client.run("--timeout=0.5", HOST=host, OPTIONS={"sslmode": sslmode})
         assert ended.code == 124
         assert ended.stderr.endswith("\nCorrect PORT in DATABASES; something else listens there.\n"), ended

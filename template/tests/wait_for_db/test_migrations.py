@@ -1,7 +1,9 @@
 """Waiting and migrating in one process, and many processes that migrate at once."""
 
 import pytest
-from containers import docker, settings, start_container, until
+from helpers.engine import docker
+from helpers.servers import program, settings, start_container
+from helpers.waiting import wait_until
 
 REPLICAS = 4
 
@@ -28,7 +30,7 @@ def start_holder(client, database):
         network=client.network,
         command=["python", "manage.py", "wait_for_db", "--migrate"],
     )
-    until(lambda: "Applying polls.0001_initial... OK" in docker("logs", holder))
+    wait_until(lambda: "Applying polls.0001_initial... OK" in docker("logs", holder))
     return holder
 
 
@@ -50,14 +52,12 @@ def test_several_replicas_migrate_an_empty_database_one_at_a_time(server, client
 
 
 def test_control_without_the_lock_some_of_them_fail(server, client, database):
-    without_lock = (
-        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'project.settings'; django.setup()\n"
-        "from polls.wait_for_db import MigrationLock\n"
-        "MigrationLock.__call__ = lambda self, seconds: None\n"
-        "from django.core.management import execute_from_command_line\n"
-        "execute_from_command_line(['manage.py', 'wait_for_db', '--migrate'])"
-    )
-    replicas = [client.start_python("-c", without_lock, **database) for _ in range(REPLICAS)]
+    gate = server.open_session("empty")
+    gate.ask("SELECT pg_advisory_lock(42)")
+    replicas = [client.start_python(*program("migrate_without_lock"), **database) for _ in range(REPLICAS)]
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    wait_until(lambda: server.psql(waiting) == str(REPLICAS))
+    gate.close()
     codes = [replica.end().code for replica in replicas]
     assert 1 in codes, codes
 

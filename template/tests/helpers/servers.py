@@ -1,4 +1,7 @@
-"""Containers that a run of these tests makes: all bear its label, and are removed with it."""
+"""
+What the tests of wait_for_db run: PostgreSQL servers, and a project that is not this one, in containers. All that a run
+makes bears its label, and is removed with it.
+"""
 
 import itertools
 import json
@@ -7,39 +10,26 @@ import secrets
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
+from helpers.engine import PROGRAMS, ROOT, TEMPLATE, docker, run
+from helpers.waiting import HANGING, wait_until
+
+HERE = TEMPLATE / "tests/wait_for_db"
 PASSWORD = "s3cret-of-the-tests"
 RUN = f"wait-for-db-{secrets.token_hex(4)}"
 LABEL = f"--label={RUN}"
 
 
-def docker(*arguments, check=True, **options):
-    """Run docker and return its stdout."""
-    process = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True, **options)
-    if check and process.returncode:
-        pytest.fail(f"docker {arguments} ended with {process.returncode}:\n{process.stderr}", pytrace=False)
-    return process.stdout.strip()
+def program(name, *arguments):
+    """The arguments of a Python that runs a program of the tests, which no image has."""
+    return ["-c", (PROGRAMS / f"{name}.py").read_text(), *arguments]
 
 
 def log(container):
-    """Return what a container wrote to stdout and stderr."""
-    return subprocess.run(
-        ["docker", "logs", container], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ).stdout
-
-
-def until(condition, timeout=60):
-    """Wait for an event: until *condition* returns something true; return that."""
-    deadline = time.monotonic() + timeout
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"not within {timeout} s: {condition}"
-        time.sleep(0.05)
-    return result
+    """What a container wrote to stdout and stderr."""
+    return run("docker", "logs", container).stdout
 
 
 @dataclass
@@ -72,7 +62,7 @@ class Command:
         return self.output
 
     def end(self):
-        stdout, stderr = self.process.communicate(timeout=120)
+        stdout, stderr = self.process.communicate(timeout=HANGING)
         seconds = time.monotonic() - self.started
         ended = Ended(self.process.returncode, self.output + stdout.decode(), stderr.decode(), seconds)
         assert PASSWORD not in ended.stdout + ended.stderr
@@ -116,8 +106,8 @@ class Server:
 
     def until_ready(self):
         """Wait for the server's own log, after the first start's temporary server has gone."""
-        until(lambda: "init process complete" in self.log(), 90)
-        until(lambda: "ready to accept connections" in self.log().split("init process complete")[1])
+        wait_until(lambda: "init process complete" in self.log())
+        wait_until(lambda: "ready to accept connections" in self.log().split("init process complete")[1])
         return self
 
     def log(self):
@@ -127,21 +117,28 @@ class Server:
         """Run SQL inside the container, as a superuser, past pg_hba's TCP rules."""
         return docker("exec", self.name, "psql", "-XqAt", "-U", "app", "-d", "db", "-c", statement, **options)
 
-    def open_session(self):
-        """Return a psql that holds a connection until its stdin ends."""
-        psql = subprocess.Popen(
-            ["docker", "exec", "-i", self.name, "psql", "-XqAt", "-U", "app", "-d", "db"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        psql.stdin.write("SELECT 1;\n")
-        psql.stdin.flush()
-        assert psql.stdout.readline() == "1\n"
-        return psql
+    def open_session(self, database="db"):
+        """Return a session of psql that holds a connection until it is closed."""
+        return ServerSession(self.name, database)
 
     def sh(self, script):
         return docker("exec", "--user", "postgres", self.name, "sh", "-ec", script)
+
+
+class ServerSession:
+    def __init__(self, server, database):
+        command = ["docker", "exec", "-i", server, "psql", "-XqAt", "-U", "app", "-d", database]
+        self.psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ask("SELECT 1")
+
+    def ask(self, statement):
+        """Return the first line of the answer."""
+        self.psql.stdin.write(f"{statement};\n")
+        self.psql.stdin.flush()
+        return self.psql.stdout.readline().strip()
+
+    def close(self):
+        self.psql.communicate()
 
 
 def settings(databases):
@@ -170,5 +167,22 @@ def build(target, context, *arguments):
     # Where they are set, as for docker-compose.yml.
     versions = [f"--build-arg={name}" for name in ("PYTHON_VERSION", "POSTGRES_MAJOR") if name in os.environ]
     options = [LABEL, f"--tag={tag}", f"--target={target}", *versions, *arguments]
-    docker("build", "--quiet", *options, str(context), timeout=600)
+    docker("build", "--quiet", *options, str(context))
     return tag
+
+
+def remove_everything():
+    containers = docker("ps", "--all", "--quiet", f"--filter=label={RUN}", check=False).split()
+    if containers:
+        docker("rm", "--force", "--volumes", *containers, check=False)
+    docker("volume", "prune", "--all", "--force", f"--filter=label={RUN}", check=False)
+    docker("network", "prune", "--force", f"--filter=label={RUN}", check=False)
+    images = docker("image", "ls", f"--filter=reference={RUN}-*", "--format={{.Repository}}", check=False).split()
+    if images:
+        docker("image", "rm", *images, check=False)
+
+
+def build_client():
+    """The foreign project, on this one's development image."""
+    development = build("development", ROOT)
+    return build("client", HERE, f"--build-arg=DEVELOPMENT={development}", f"--build-context=app={ROOT / 'app'}")

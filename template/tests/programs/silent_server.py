@@ -1,0 +1,7 @@
+"""Accepts connections on PostgreSQL's port, and says nothing."""
+
+import signal
+import socket
+
+listener = socket.create_server(("", 5432))
+signal.pause()
