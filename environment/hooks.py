@@ -20,11 +20,18 @@ def install(root):
     hook = Path(root, git(root, "rev-parse", "--git-path", "hooks/pre-commit"))
     if git(root, "config", "core.hooksPath") or (hook.exists() and not is_ours(hook)):
         return f"{hook} is your own, and stays. To run this project's hooks, call environment/commit-hook from it."
+    try:
+        write(hook)
+    except OSError as error:
+        return f"The commit hook was not installed: {error}"
+    return str(hook)
+
+
+def write(hook):
     if not (hook.exists() and hook.read_text() == HOOK and os.access(hook, os.X_OK)):
         hook.parent.mkdir(parents=True, exist_ok=True)
         hook.write_text(HOOK)
         hook.chmod(0o755)
-    return str(hook)
 
 
 def is_ours(hook):
