@@ -78,7 +78,7 @@ def test_two_at_once_end_with_one_stack(project):
 
 def test_the_tests_and_manage_py_run_in_the_container(project):
     project.psql("drop table if exists kept; create table kept as select 1")
-    assert re.search(r"== 1 passed, \d+ deselected", project.dev("test", "-k", "user_model").stdout)
+    assert re.search(r"== 1 passed, \d+ deselected", project.dev("test", "-k", "one_holds_the_lock").stdout)
     assert project.dev("test", "no_such_test.py", check=False).returncode == 4, "pytest's own exit status"
     project.dev("manage", "migrate", "--check")
     assert project.psql("select count(*) from kept") == "1"

@@ -60,7 +60,7 @@ def test_production_is_django_only_and_not_root(project, build):
 def test_production_refuses_to_start_without_a_secret_key(project, build):
     check = in_image(project, build(target="production"), "python app/manage.py check", check=False)
     assert check.returncode != 0
-    assert "Set the environment variable SECRET_KEY" in check.stdout
+    assert "The environment variable SECRET_KEY is not set" in check.stdout
 
 
 def test_psycopg2_is_compiled_against_debians_libpq(project, build):

@@ -34,7 +34,7 @@ def test_a_second_up_changes_nothing_that_runs(machine):
 def test_the_tests_pass_and_leave_the_data_alone(machine):
     machine.psql("drop table if exists kept; create table kept as select 1")
     assert " passed" in machine.dev("test", "-q").stdout
-    assert re.search(r"== 1 passed, \d+ deselected", machine.dev("test", "-k", "user_model").stdout)
+    assert re.search(r"== 1 passed, \d+ deselected", machine.dev("test", "-k", "one_holds_the_lock").stdout)
     failed = machine.dev("test", "no_such_test.py", check=False)
     assert failed.returncode == 4, "pytest's own exit status"
     assert machine.psql("select count(*) from kept") == "1"
