@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,7 +72,9 @@ def detach(arguments):
             return
     command = [sys.executable, __file__, "--in-background", *(["--debug"] if arguments.debug else [])]
     with LOG.open("w") as log:
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    while process.poll() is None and not locks.is_held(LOCK):
+        time.sleep(0.02)
 
 
 def stop():

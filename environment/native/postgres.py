@@ -48,6 +48,9 @@ def start(user, database):
         "--silent",
         f"--pgdata={DATA}",
     ]
+    LOG.touch()
+    if "user" in options:
+        os.chown(LOG, options["user"], options["group"])
     options["pass_fds"] = ()  # the server lives on, and is not to hold the step's lock
     try:
         steps.step("PostgreSQL", *pg_ctl, f"--log={LOG}", f"--options={settings}", progress=LOG, **options)
@@ -78,12 +81,19 @@ def port_of_running_server():
     None if it does not run. pg_ctl believes the number in postmaster.pid; after a kill it may be another program's. The
     server works in its data folder, under whatever name that has by now.
     """
-    with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
+    with contextlib.suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
         lines = (DATA / "postmaster.pid").read_text().splitlines()
         process = psutil.Process(int(lines[0]))
-        if process.status() != psutil.STATUS_ZOMBIE and os.path.samefile(process.cwd(), DATA):
+        if process.status() != psutil.STATUS_ZOMBIE and works_in_data(process):
             return int(lines[3])
     return None
+
+
+def works_in_data(process):
+    try:
+        return os.path.samefile(process.cwd(), DATA)
+    except psutil.AccessDenied:  # of another user, "nobody"; its command line can be read
+        return str(DATA) in process.cmdline()
 
 
 def forget_killed_server():
