@@ -6,6 +6,7 @@ database, and would hold up every runserver and migrate.
 import functools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -139,8 +140,8 @@ def check_workspace(**kwargs):
 
 
 def check_git(**kwargs):
-    if not (ROOT / ".git").is_dir() and run("git", "rev-parse", "--git-dir")[0]:
-        return  # no repository, or one outside of the container: the setup says so
+    if not shutil.which("git") or (not (ROOT / ".git").is_dir() and run("git", "rev-parse", "--git-dir")[0]):
+        return  # no git, no repository, or one outside of the container: the setup says so
     status, output = run("git", "status", "--short")
     if status:
         yield Error(f"git does not work here: {output}", hint=f"Run: {places.command('setup')}", id="doctor.E006")

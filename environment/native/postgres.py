@@ -11,6 +11,7 @@ import pwd
 import random
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 import psutil
@@ -48,6 +49,7 @@ def start(user, database):
         "--silent",
         f"--pgdata={DATA}",
     ]
+    wait_for_orphans()
     LOG.touch()
     if "user" in options:
         os.chown(LOG, options["user"], options["group"])
@@ -89,11 +91,20 @@ def port_of_running_server():
     return None
 
 
+def wait_for_orphans():
+    """The parts of a killed server end by themselves within a second or two, and no other starts before."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any(map(works_in_data, psutil.process_iter())):
+        time.sleep(0.1)
+
+
 def works_in_data(process):
     try:
         return os.path.samefile(process.cwd(), DATA)
     except psutil.AccessDenied:  # of another user, "nobody"; its command line can be read
         return str(DATA) in process.cmdline()
+    except (OSError, psutil.Error):
+        return False
 
 
 def forget_killed_server():
