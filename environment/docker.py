@@ -47,8 +47,8 @@ class Backend:
         answer = Answer("docker", "compose", *arguments, cwd=ROOT, env=self.env)
         if answer.status != 0:
             raise Failure(
-                f"{answer.stderr}\n`docker compose {arguments[0]}` failed, see above. What it reads: docker-compose.yml, the file "
-                f".env, your shell's variables.{self.hint(answer.stderr)}"
+                f"{answer.stderr}\n`docker compose {arguments[0]}` failed, see above. What it reads: docker-compose.yml and "
+                f"docker-compose.override.yml, the file .env, your shell's variables.{self.hint(answer.stderr)}"
             )
         return answer.stdout
 

@@ -99,12 +99,12 @@ def wait_for_orphans():
 
 
 def works_in_data(process):
-    try:
-        return os.path.samefile(process.cwd(), DATA)
-    except psutil.AccessDenied:  # of another user, "nobody"; its command line can be read
-        return str(DATA) in process.cmdline()
-    except (OSError, psutil.Error):
-        return False
+    with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended, or is a zombie
+        try:
+            return os.path.samefile(process.cwd(), DATA)
+        except psutil.AccessDenied:  # of another user, "nobody"; its command line can be read
+            return str(DATA) in process.cmdline()
+    return False
 
 
 def forget_killed_server():

@@ -27,7 +27,7 @@ class Project:
         self.environment = ENVIRONMENT | {"APP_PORT": str(self.port), "TMPDIR": str(folder.parent)}
         self.environment |= {name: str(value) for name, value in variables.items()}
         self.user = {}
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], check=True)
         self.commit = run("git", "rev-parse", "HEAD", cwd=folder).stdout.strip()
         if self.uid != os.getuid():
             self.become(self.uid)
