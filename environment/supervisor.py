@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.util import cache_from_source
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from core import places
@@ -21,9 +23,15 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def forget_bytecode(path):
+    """Python tells the age of bytecode in whole seconds, so a second edit of the same size may look like the first."""
+    if path.suffix == ".py":
+        Path(cache_from_source(path)).unlink(missing_ok=True)
+
+
 class Supervisor:
     """
-    Reacts to events, each a name and a value: ("changed", path), ("ended", process), ("debug", whether a client is
+    Reacts to events, each a name and a value: ("changed", paths), ("ended", process), ("debug", whether a client is
     attached), ("signal", number). A handler that returns an exit status ends the loop.
     """
 
@@ -62,11 +70,16 @@ class Supervisor:
     def on_signal(self, number):
         return 128 + number
 
-    def on_changed(self, path):
-        if path == ROOT / ".env":
+    def on_changed(self, paths):
+        if paths == [ROOT / ".env"]:
             say(f".env changed. To apply it: {places.command('rebuild')}")
-        elif self.server:
-            say(f"{path.relative_to(ROOT)} changed: restarting.")
+            return
+        if self.server:
+            say(f"{paths[0].relative_to(ROOT)} changed: restarting.")
+        self.end(self.server)
+        for path in paths:
+            forget_bytecode(path)
+        if self.server:
             self.start_server()
         else:
             self.resume()
@@ -88,6 +101,10 @@ class Supervisor:
             return self.on_waited(process.returncode)
         if process is self.server:
             self.server = None
+            if process.returncode < 0:
+                say(f"The server was killed (signal {-process.returncode}): starting it again.")
+                self.start_server()
+                return None
             self.health.report("failed")
             say(
                 f"The server ended (exit status {process.returncode}, see above). It starts again when a file in app/ is saved."

@@ -42,11 +42,11 @@ def watch(events, folders, watch_filter, recursive):
     }
     try:
         report(events, watchfiles.watch(*folders, **options))
-    except (OSError, RuntimeError, watchfiles.WatchfilesRustInternalError) as error:
+    except (OSError, RuntimeError) as error:  # of watchfiles, too
         print(f"No file events ({error}): looking through all files every second instead.", file=sys.stderr, flush=True)
         report(events, watchfiles.watch(*folders, **options, force_polling=True, poll_delay_ms=1000))
 
 
 def report(events, changes):
     for change in changes:
-        events.put(("changed", Path(min(path for _, path in change))))
+        events.put(("changed", sorted(Path(path) for _, path in change)))

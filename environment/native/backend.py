@@ -113,7 +113,8 @@ class Backend:
             return
         for process in psutil.process_iter(["cmdline", "cwd"]):
             command = process.info["cmdline"] or []
-            if "runserver" in command and "app/manage.py" in command and process.info["cwd"] == str(ROOT):
+            serves = "environment/server.py" in command or {"app/manage.py", "runserver"} <= set(command)
+            if serves and process.info["cwd"] == str(ROOT):
                 process.kill()
 
     def execute(self, *command):

@@ -78,8 +78,9 @@ def test_it_is_stopped_and_started(opened):
 
 
 def test_the_task_shows_its_log(opened):
-    (command,) = (task["command"] for task in read_json(".vscode/tasks.json")["tasks"] if task["label"] == "Server log")
-    with subprocess.Popen(opened.exec_argv("sh", "-c", command), stdout=subprocess.PIPE, text=True) as tail:
+    (task,) = (task for task in read_json(".vscode/tasks.json")["tasks"] if task["label"] == "Server log")
+    assert task["command"] == "${command:python.interpreterPath}"
+    with subprocess.Popen(opened.exec_argv("python", *task["args"]), stdout=subprocess.PIPE, text=True) as tail:
         assert any("Serving http://localhost:8000" in line for line in tail.stdout)
         page(opened)
         assert any('"GET /count/ HTTP/1.1" 200' in line for line in tail.stdout)
