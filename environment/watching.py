@@ -22,14 +22,14 @@ class Filter(watchfiles.DefaultFilter):
     """Code, templates and compiled translations: Django reads these once. Static files it reads at each request."""
 
     def __call__(self, change, path):
-        parts = Path(path).relative_to(APP).parts
-        is_template = not {"templates", "jinja2"}.isdisjoint(parts[:-1])
-        is_static = "static" in parts[:-1] and not is_template
-        return (
-            super().__call__(change, path)
-            and not is_static
-            and (is_template or parts[-1].endswith(tuple(RESTARTING_SUFFIXES)))
-        )
+        if not super().__call__(change, path):
+            return False
+        path = Path(path)
+        is_folder = change == watchfiles.Change.added and path.is_dir()  # what is in a new one may have been missed
+        folders = set(path.relative_to(APP).parts if is_folder else path.relative_to(APP).parts[:-1])
+        if folders & {"templates", "jinja2"}:
+            return True
+        return "static" not in folders and (is_folder or path.suffix in RESTARTING_SUFFIXES)
 
 
 def watch(events, folders, watch_filter, recursive):

@@ -116,6 +116,7 @@ class Backend:
             serves = "environment/server.py" in command or {"app/manage.py", "runserver"} <= set(command)
             if serves and process.info["cwd"] == str(ROOT):
                 process.kill()
+                process.wait(30)
 
     def execute(self, *command):
         with steps.exclusive_run():
