@@ -1,5 +1,6 @@
 """The backend of ./dev that needs no Docker: PostgreSQL and the server run as processes of the caller. Runs in .venv."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -116,7 +117,7 @@ class Backend:
             serves = "environment/server.py" in command or {"app/manage.py", "runserver"} <= set(command)
             if serves and process.info["cwd"] == str(ROOT):
                 process.kill()
-                process.wait(30)
+                wait_for_end(process)
 
     def execute(self, *command):
         with steps.exclusive_run():
@@ -159,6 +160,14 @@ class Backend:
             print("note   project: it does not run. ./dev up starts it.")
             return 0
         return steps.call([PYTHON, "app/manage.py", "doctor"], env=self.prepare())
+
+
+def wait_for_end(process, seconds=10):
+    """A zombie has ended, and may stay where nothing reaps it."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(psutil.Error):
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def read(file):
