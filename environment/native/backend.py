@@ -23,6 +23,10 @@ SERVER_LOG, SERVER_STATE = STATE / "server.log", STATE / "server.sha256"
 SERVE = [PYTHON, "environment/serve.py"]
 FAILED = ("The server ended", "Serving without the database")  # of the supervisor
 PAGE_SECONDS = 600  # against hanging; a server that lives and says nothing wrong is waited for
+# What a shell may have for other projects, and .dev/env takes away.
+FOREIGN = ("DJANGO_SETTINGS_MODULE", "PGAPPNAME", "PGHOSTADDR", "PGOPTIONS", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
+FOREIGN += ("PGSSLCERT", "PGSSLKEY", "PGSSLMODE", "PGSSLROOTCERT", "PGTARGETSESSIONATTRS")
+FOREIGN += ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH")
 LIBPQ = {"HOST": "HOST", "PORT": "PORT", "DATABASE": "NAME", "USER": "USER", "PASSWORD": "PASS"}
 
 
@@ -62,10 +66,7 @@ class Backend:
         path = f"{VENV}/bin{os.pathsep}{postgres.PROGRAMS}{os.pathsep}"
         shell = {**values, "VIRTUAL_ENV": str(VENV)}
         shell.update((f"PG{libpq}", values[f"DB_{ours}"]) for libpq, ours in LIBPQ.items())
-        foreign = sorted({name for name in os.environ if name.startswith(steps.FOREIGN)} - set(shell))
-        lines = [f"unset {name}\n" for name in foreign] + [
-            f"export {name}={shlex.quote(shell[name])}\n" for name in shell
-        ]
+        lines = [f"unset {' '.join(FOREIGN)}\n"] + [f"export {name}={shlex.quote(shell[name])}\n" for name in shell]
         postgres.write_secret(STATE / "env", "".join(lines) + f'export PATH={shlex.quote(path)}"$PATH"\n')
         postgres.write_secret(STATE / "env.json", json.dumps(values))
         env = {**steps.caller_environment(), **values, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
