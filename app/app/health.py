@@ -14,9 +14,9 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse
 
 from core.wait_for_db import LoginCheck, NotReady
-from core.wait_for_db.checks import unapplied_migrations
+from core.wait_for_db.checks import limit_statements, unapplied_migrations
 
-DATABASE_TIMEOUT = 2
+DATABASE_TIMEOUT = 2  # seconds
 
 
 def probes(get_response):
@@ -47,7 +47,8 @@ def answer(reason=""):
 def why_not_ready():
     try:
         LoginCheck(connection.alias)(DATABASE_TIMEOUT)
-        return "unapplied" if unapplied_migrations(connection) else ""
+        with limit_statements(connection, DATABASE_TIMEOUT):
+            return "unapplied" if unapplied_migrations(connection) else ""
     except NotReady as error:
         return error.cause.name
     except DatabaseError:

@@ -5,27 +5,36 @@ them all. Compose sets them for development; without Docker ./dev writes them to
 https://docs.djangoproject.com/en/6.1/ref/settings/
 """
 
-import json
 import os
 import sys
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from core import places
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-WITHOUT_DOCKER = BASE_DIR.parent / ".dev/env.json"
-if "DB_HOST" not in os.environ and WITHOUT_DOCKER.exists():
-    os.environ.update(json.loads(WITHOUT_DOCKER.read_text()) | os.environ)
+try:
+    places.load_variables()
+except ValueError as error:
+    raise ImproperlyConfigured(f"{error}. Run: {places.command('up')}") from None
+if "DB_HOST" not in os.environ and places.is_development():  # all are missing: to name another one would mislead
+    raise ImproperlyConfigured(f"DB_HOST and the other variables are not set. Run {places.command('up')} first.")
+
+
+def unusable(problem):
+    """An error that names the problem and, in development, what to type once it is corrected."""
+    if places.is_development():
+        problem += f" Correct it in .env, which .env.example explains, then run: {places.command('rebuild')}"
+    return ImproperlyConfigured(problem)
 
 
 def env(name):
     try:
         return os.environ[name]
     except KeyError:
-        raise ImproperlyConfigured(
-            f"The environment variable {name} is not set. Without Docker, ./dev up sets all of them; elsewhere see .env.example."
-        ) from None
+        raise unusable(f"The environment variable {name} is not set.") from None
 
 
 def env_bool(name):
@@ -34,7 +43,7 @@ def env_bool(name):
         return True
     if value in {"false", "no", "off", "0", ""}:
         return False
-    raise ImproperlyConfigured(f"{name} is {value!r}: set it to true or false.")
+    raise unusable(f"{name} is {value!r}: set it to true or false.")
 
 
 def env_list(name):
@@ -49,9 +58,7 @@ DEBUG = env_bool("DEBUG")
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
 if not SECRET_KEY:
     if not DEBUG:
-        raise ImproperlyConfigured(
-            "The environment variable SECRET_KEY is not set. It has no default while DEBUG is off; DEBUG=true is for development."
-        )
+        raise unusable("The environment variable SECRET_KEY is not set. It has no default while DEBUG is off.")
     SECRET_KEY = "django-insecure-for-development-only"  # noqa: S105 refused above when DEBUG is off
 
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS")

@@ -48,13 +48,26 @@ def check_databases(databases, timeout, **kwargs):
     for alias in databases or []:
         if connections[alias].vendor == "postgresql":
             yield from check_database(alias, timeout)
+        else:
+            yield from check_other_database(alias)
+
+
+def check_other_database(alias):
+    try:
+        connections[alias].ensure_connection()
+    except DatabaseError as error:
+        yield Error(f'The database "{alias}" cannot be used: {error}', hint="Correct DATABASES.", id="doctor.E001")
 
 
 def check_database(alias, timeout):
     try:
         wait_for([LoginCheck(alias)], timeout)
     except ImproperlyConfigured as error:
-        yield Error(str(error), hint="Correct DATABASES, or the variables it reads.", id="doctor.E001")
+        yield Error(
+            str(error),
+            hint=f"Correct DATABASES, or the DB_ variables in .env, then run: {places.command('rebuild')}",
+            id="doctor.E001",
+        )
         return
     except GaveUp as error:
         is_replica = error.cause.name == "read_only" and settings.DATABASES[alias].get("TEST", {}).get("MIRROR")
@@ -84,7 +97,7 @@ def check_migrations(alias, timeout):
             f"Applied, and in no file: {', '.join(sorted(unknown))}. Another branch's, most likely: inserts may fail.",
             hint=(
                 "Go back to that branch and undo it there, "
-                f"{places.command('manage', 'migrate', unknown[0].partition('.')[0], 'the_one_before')}; or merge the branch."
+                f"{undo(loader, unknown[0].partition('.')[0])}; or merge the branch."
             ),
             id="doctor.W016",
         )
@@ -92,6 +105,14 @@ def check_migrations(alias, timeout):
         wait_for([MigrationsCheck(alias)], timeout)
     except GaveUp as error:
         yield Warning(f"{capfirst(str(error))}.", hint=f"Run: {places.command('manage', 'migrate')}", id="doctor.W002")
+
+
+def undo(loader, app):
+    """The command that goes back to the last applied migration of *app* that a file has."""
+    known = [
+        name for label, name in loader.applied_migrations if label == app and (label, name) in loader.disk_migrations
+    ]
+    return places.command("manage", "migrate", app, max(known, default="zero"))
 
 
 def is_ours(loader, key):
@@ -170,11 +191,12 @@ def check_server(timeout, **kwargs):
 
 
 def check_interpreter(**kwargs):
-    venv = os.environ.get("VIRTUAL_ENV")
-    if venv and os.path.realpath(sys.prefix) != os.path.realpath(venv):
+    venv = os.environ.get("VIRTUAL_ENV") if places.place() in IN_CONTAINER else ROOT / ".venv"
+    if venv and os.path.exists(venv) and os.path.realpath(sys.prefix) != os.path.realpath(venv):
+        leave = "deactivate" if places.place() in IN_CONTAINER else f"{places.command('manage')} …"
         yield Warning(
             f"This is {sys.executable}, not this environment's {venv}/bin/python.",
-            hint="In VS Code run 'Python: Select Interpreter'; in a terminal: deactivate.",
+            hint=f"In VS Code run 'Python: Select Interpreter'; in a terminal: {leave}.",
             id="doctor.W012",
         )
 
@@ -185,13 +207,18 @@ def check_packages(**kwargs):
     )
     requirements = "".join((ROOT / name).read_text() for name in names)
     pins = re.findall(r"^([\w.-]+)==([\w.]+)( ;)?", requirements, re.MULTILINE)  # and whether for some platforms alone
-    stale = [f"{name} {pin}" for name, pin, marker in pins if not marker and installed(name) != pin]
+    stale = [f"{name} {pin}" for name, pin, marker in pins if not marker and not is_installed(name, pin)]
     if stale:
         yield Warning(
             f"Not installed as the requirements say: {', '.join(stale)}.",
             hint=f"Run: {places.command('rebuild')}",
             id="doctor.W013",
         )
+
+
+def is_installed(name, pin):
+    # psycopg2-binary is the same program without the need for a compiler.
+    return pin == installed(name) or (name == "psycopg2" and pin == installed("psycopg2-binary"))
 
 
 def installed(name):

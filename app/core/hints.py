@@ -13,7 +13,7 @@ def hints():
     """A dict of causes to advice, by place."""
     database = settings.DATABASES["default"]
     if places.place() == "native":
-        return native(database)
+        return native(database) if places.is_development() else {}
     return compose(database) if database["HOST"] == "db" else {}
 
 
@@ -31,8 +31,9 @@ def native(database):
 def compose(database):
     """Commands for the host, with every name quoted as PostgreSQL and the shell need it."""
     user, name = database["USER"], database["NAME"]
+    client = f"-p {shlex.quote(str(database['PORT']))} -U {shlex.quote(user)}"
     alter = f"ALTER ROLE \"{user.translate(QUOTED)}\" PASSWORD 'new'"
-    psql = f"docker compose exec db psql -U {shlex.quote(user)} postgres -c {shlex.quote(alter)}"
+    psql = f"docker compose exec db psql {client} postgres -c {shlex.quote(alter)}"
     return {
         "name_not_resolved": (
             "The container of the database does not run. To see why, on the host:\n  docker compose logs db"
@@ -43,6 +44,6 @@ def compose(database):
         ),
         "invalid_catalog_name": (
             "The database's volume keeps the database of its first start. Set DB_NAME back to that, or create the new one, "
-            f"on the host:\n  docker compose exec db createdb -U {shlex.quote(user)} {shlex.quote(name)}"
+            f"on the host:\n  docker compose exec db createdb {client} {shlex.quote(name)}"
         ),
     }

@@ -5,7 +5,9 @@ without Django reads it too.
 "compose": the container of `docker compose up` or of ./dev. "devcontainer": an editor's. "native": without Docker.
 """
 
+import json
 import os
+import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,9 +56,30 @@ def place():
     return given if given in COMMANDS else "native"
 
 
+def is_development():
+    """Whether this is a checkout of the project, where advice has commands to name; a production image has app/ only."""
+    return "DEV_ENVIRONMENT" in os.environ or (ROOT / "dev").exists()
+
+
+def load_variables():
+    """
+    Set the variables that ./dev has written down for programs that it did not start: an editor's, a shell's.
+
+    In a container DB_HOST is set, and nothing is read. Raise ValueError for a file that cannot be used.
+    """
+    path = ROOT / ".dev/env.json"
+    if "DB_HOST" in os.environ or not path.exists():
+        return
+    try:
+        for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+            os.environ.setdefault(name, value)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+
+
 def command(name, *arguments):
     """The command line that a reader types here; *name* is a key of COMMANDS."""
-    return " ".join([COMMANDS[place()][name], *arguments])
+    return " ".join([COMMANDS[place()][name], *map(shlex.quote, arguments)])
 
 
 def state_folder():

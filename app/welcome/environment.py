@@ -15,7 +15,7 @@ from django.utils.version import get_docs_version
 
 from core import places
 from core.wait_for_db import LoginCheck, NotReady, classify
-from core.wait_for_db.checks import unapplied_migrations
+from core.wait_for_db.checks import limit_statements, unapplied_migrations
 
 DATABASE_TIMEOUT = 1  # seconds; a page that says that it is down comes at once
 
@@ -35,14 +35,21 @@ class Environment:
         self.setup = Setup.last()
         self.database = self.cause = self.unapplied = self.has_admin = None
         try:
-            LoginCheck(connection.alias)(DATABASE_TIMEOUT)
-            self.database = Database()
-            self.unapplied = [str(migration) for migration in unapplied_migrations(connection)]
-            self.has_admin = not self.unapplied and get_user_model().objects.filter(is_superuser=True).exists()
+            self.ask_database()
         except NotReady as error:
             self.cause = error.cause
         except DatabaseError as error:  # it went away in between
             self.cause = classify(str(error))
+
+    def ask_database(self):
+        LoginCheck(connection.alias)(DATABASE_TIMEOUT)
+        started = time.perf_counter()
+        connection.ensure_connection()
+        login_ms = (time.perf_counter() - started) * 1000
+        with limit_statements(connection, DATABASE_TIMEOUT):
+            self.database = Database(login_ms)
+            self.unapplied = [str(migration) for migration in unapplied_migrations(connection)]
+            self.has_admin = not self.unapplied and has_admin()
 
     @property
     def address(self):
@@ -88,13 +95,12 @@ class Problem:
 
 
 class Database:
-    def __init__(self):
-        started = time.perf_counter()
-        connection.ensure_connection()
-        connected = time.perf_counter()
+    def __init__(self, login_ms):
+        self.login_ms = login_ms
         with connection.cursor() as cursor:
+            started = time.perf_counter()
             cursor.execute("SELECT 1")
-            answered = time.perf_counter()
+            self.query_ms = (time.perf_counter() - started) * 1000
             # initdb puts the time into the cluster's identifier; any role may read it.
             cursor.execute(
                 "SELECT current_setting('server_version'), pg_database_size(current_database()),"
@@ -103,8 +109,14 @@ class Database:
             version, self.size, self.created = cursor.fetchone()
         self.version = version.split()[0]  # without the packager's: "18.1 (Debian 18.1-1)"
         self.docs = f"https://www.postgresql.org/docs/{self.version.split('.')[0]}/"
-        self.login_ms = (connected - started) * 1000
-        self.query_ms = (answered - connected) * 1000
+
+
+def has_admin():
+    """Whether a superuser exists; a user model without superusers needs none."""
+    users = get_user_model()
+    if not any(field.name == "is_superuser" for field in users._meta.get_fields()):
+        return True
+    return users._default_manager.filter(is_superuser=True).exists()
 
 
 @dataclass
@@ -129,15 +141,18 @@ class Setup:
     def last(cls):
         """None where it never ran. A record that cannot be read is that of a setup that was cut off."""
         try:
-            record = json.loads((places.state_folder() / "setup.json").read_text())
-            steps = [Step(**step, started=0.0) for step in record["steps"]]
+            record = json.loads((places.state_folder() / "setup.json").read_text(encoding="utf-8"))
+            steps = [
+                Step(str(step["name"]), float(step["seconds"]), int(step["status"]), str(step["summary"]), started=0.0)
+                for step in record["steps"]
+            ]
             for before, step in zip(steps, steps[1:], strict=False):
                 step.started = before.started + before.seconds
             started = datetime.datetime.fromisoformat(record["started"])
             return cls(record["status"], float(record["seconds"]), started, steps)
         except FileNotFoundError:
             return None
-        except (OSError, KeyError, TypeError, ValueError):
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return cls("unreadable", 0.0, None, [])
 
     @property

@@ -27,7 +27,7 @@ class CreateAdminTests(TestCase):
 
     def test_a_user_who_is_there_keeps_the_password(self):
         username, password = self.create_admin()
-        with self.assertRaisesMessage(CommandError, "manage.py changepassword admin"):
+        with self.assertRaisesMessage(CommandError, "changepassword admin"):
             self.create_admin()
         self.assertTrue(authenticate(username=username, password=password))
         self.assertEqual(get_user_model().objects.count(), 1)

@@ -1,7 +1,8 @@
-import socket
-from unittest import mock
+from types import SimpleNamespace
 
-from django.db import OperationalError, connection, connections
+from databases import database_down, database_gone
+from django.core.servers.basehttp import WSGIRequestHandler
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import TestCase, override_settings
 
@@ -32,19 +33,27 @@ class HealthTests(TestCase):
         for path in ["/livez", "/readyz"]:
             self.assert_answer(path, 200, "ok")
 
+    def test_a_table_lock_does_not_hold_a_probe_up(self):
+        self.addCleanup((other := connection.copy()).close)
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE django_migrations")
+            self.assert_answer("/readyz", 503, "connection_failure")
+
+    def test_the_log_shows_no_probe_and_every_other_request(self):
+        with self.assertLogs("django.request") as log, database_down():
+            self.client.get("/readyz")
+            self.client.get("/readyz-not")
+        self.assertEqual(log.output, ["WARNING:django.request:Not Found: /readyz-not"])
+        with self.assertLogs("django.server") as log:
+            for path in ["/livez", "/readyz", "/", "/shop/readyz"]:
+                self.log_as_runserver(path)
+        self.assertEqual([line.split()[1] for line in log.output], ["/", "/shop/readyz"])
+
+    def log_as_runserver(self, path):
+        handler = SimpleNamespace(request=None, log_date_time_string=lambda: "")
+        WSGIRequestHandler.log_message(handler, '"%s" %s %s', f"GET {path} HTTP/1.1", "200", "3")
+
     def assert_answer(self, path, status, text):
         response = self.client.get(path, headers={"host": "localhost:8000"})
         self.assertEqual((response.status_code, response.text), (status, f"{text}\n"))
         self.assertEqual(response.headers["Cache-Control"], "no-store")
-
-
-def database_down():
-    """Until it ends, the settings name a port where nothing listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    return mock.patch.dict(connections.settings["default"], HOST="127.0.0.1", PORT=port)
-
-
-def database_gone(*args):
-    raise OperationalError("server closed the connection unexpectedly")

@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+from databases import database_down, database_gone
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import TestCase, override_settings
-from test_health import database_down, database_gone
 
 from core import places
 
@@ -54,7 +54,15 @@ class WelcomeTests(TestCase):
             self.assert_headline("Setup has not ended", may_pass=True)
 
     def test_a_record_that_cannot_be_read_is_that_of_a_setup_that_was_cut_off(self):
-        for text in [b"", b"\0\377x\n", b'{"status": "ready"', b"[]", b'{"steps": [{"name": 1}]}']:
+        for text in [
+            b"",
+            b"\0\377x\n",
+            b'{"status": "ready"',
+            b"[]",
+            b'{"steps": [{"name": 1}]}',
+            b"[" * 100_000,
+            b"null",
+        ]:
             with self.subTest(text):
                 self.record.write_bytes(text)
                 self.assert_headline("Setup has not ended", may_pass=True)
@@ -102,6 +110,17 @@ class WelcomeTests(TestCase):
         self.assertContains(self.client.get("/"), "create_admin")
         get_user_model().objects.create_superuser("admin")
         self.assertNotContains(self.client.get("/"), "create_admin")
+
+    def test_a_table_lock_does_not_hold_the_page_up(self):
+        self.addCleanup((other := connection.copy()).close)
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE django_migrations")
+            response = self.assert_headline("The database is not ready", may_pass=True)
+        self.assertContains(response, "Canceling statement due to statement timeout")
+
+    def test_a_user_model_without_superusers_needs_no_admin(self):
+        with override_settings(AUTH_USER_MODEL="auth.Group"):
+            self.assertNotContains(self.assert_headline("Ready", may_pass=False), "create_admin")
 
     @override_settings(DEBUG=False)
     def test_with_debug_off_it_is_like_any_page_that_does_not_exist(self):

@@ -1,6 +1,8 @@
 """What can be waited for."""
 
-from django.db import Error, connections
+from contextlib import contextmanager
+
+from django.db import Error, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg2.extensions import quote_ident
@@ -146,3 +148,11 @@ def unapplied_migrations(connection):
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [migration for migration, _ in plan]
+
+
+@contextmanager
+def limit_statements(connection, seconds):
+    """Let no statement on *connection* wait longer than *seconds*, for a lock say; the limit ends with the block."""
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
+        yield

@@ -1,10 +1,11 @@
+import inspect
 import secrets
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, models, transaction
+from django.db import IntegrityError, models, transaction
 
-FLAGS = ("is_active", "is_staff", "is_superuser")
+from core.places import command
 
 
 class Command(BaseCommand):
@@ -13,32 +14,55 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument(
             "--username",
-            help='The value of the USERNAME_FIELD. Defaults to "admin", or "admin@example.com" for an address.',
+            help='The value of the field that users log in with. Defaults to "admin", or "admin@example.com" for e-mail.',
         )
 
     def handle(self, *, username, **options):
-        user_model = get_user_model()
-        field = user_model._meta.get_field(user_model.USERNAME_FIELD)
-        username = username or ("admin@example.com" if isinstance(field, models.EmailField) else "admin")
-        if user_model._default_manager.filter(**{field.name: username}).exists():
+        model = get_user_model()
+        username = username or default_username(model)
+        if model._default_manager.filter(**{model.USERNAME_FIELD: username}).exists():
             raise CommandError(
-                f'There is a user "{username}" already. For a new password: manage.py changepassword {username}'
+                f'There is a user "{username}" already. For a new password, run: '
+                f"{command('manage', 'changepassword', username)}"
             )
+        if missing := required_fields(model):
+            raise CommandError(cannot_fill(model, f"it requires {', '.join(missing)}"))
         password = secrets.token_urlsafe(12)
-        create_superuser(user_model, password, **{field.name: username})
+        try:
+            with transaction.atomic():
+                create_superuser(model, username, password)
+        except IntegrityError as error:
+            reason = str(error).partition("\n")[0]  # the next line shows the whole row
+            raise CommandError(cannot_fill(model, reason)) from None
         self.stdout.write(f"User:     {username}\nPassword: {password}\nThe password is shown this once only.")
 
 
-def create_superuser(user_model, password, **values):
-    """Not by the manager's create_superuser(), whose arguments differ from model to model."""
-    names = {field.name for field in user_model._meta.get_fields()}
-    user = user_model(**values, **{flag: True for flag in FLAGS if flag in names})
-    user.set_password(password)
+def default_username(model):
+    is_email = isinstance(model._meta.get_field(model.USERNAME_FIELD), models.EmailField)
+    return "admin@example.com" if is_email else "admin"
+
+
+def required_fields(model):
+    """Return the names of the fields that createsuperuser asks for and that cannot be left out."""
+    fields = [model._meta.get_field(name) for name in model.REQUIRED_FIELDS]
+    return [field.name for field in fields if not (field.blank or field.has_default())]
+
+
+def create_superuser(model, username, password):
+    manager = model._default_manager
+    values = {model.USERNAME_FIELD: username, "password": password}
     try:
-        with transaction.atomic():
-            user.save()
-    except DatabaseError as error:
-        reason = str(error).partition("\n")[0]  # the next line shows the whole row
-        raise CommandError(
-            f"{user_model.__name__} needs more than a name and a password ({reason}): use manage.py createsuperuser."
-        ) from None
+        inspect.signature(manager.create_superuser).bind(**values)
+    except TypeError:  # Django's own manager insists on a username, which a model with e-mail only does not have
+        user = model(**{model.USERNAME_FIELD: username}, is_staff=True, is_superuser=True)
+        user.set_password(password)
+        user.save()
+    else:
+        manager.create_superuser(**values)
+
+
+def cannot_fill(model, reason):
+    return (
+        f"A {model._meta.label} needs more than a name and a password: {reason}. "
+        f"Run: {command('manage', 'createsuperuser')}"
+    )
