@@ -1,7 +1,9 @@
 """manage.py, the settings that it loads, and what both say when something is missing."""
 
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -38,14 +40,19 @@ def test_the_one_in_the_projects_folder_serves(project, options):
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", *options, str(port)]
     with subprocess.Popen(
-        command, cwd=project.folder, env=project.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=project.folder,
+        env=project.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as server:
         try:
             assert get(port, "/readyz") == "ok\n"
             assert "<h1>Ready.</h1>" in get(port, "/")
         finally:
-            subprocess.run(["pkill", "-P", str(server.pid)], check=False)
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)  # the reloader does not end its child
         log = server.stderr.read()
     assert '"GET / HTTP/1.1" 200' in log
     assert "readyz" not in log
