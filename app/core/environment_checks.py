@@ -169,7 +169,7 @@ def check_git(**kwargs):
         return
     hook = ROOT / run("git", "rev-parse", "--git-path", "hooks/pre-commit")[1]
     if not run("git", "config", "core.hooksPath")[1] and not os.access(hook, os.X_OK):
-        hint = f"Run: {places.command('setup')}"
+        hint = f"Run: {places.command('restart')}"
         yield Warning("The commit hooks are not installed.", hint=hint, id="doctor.W007")
 
 

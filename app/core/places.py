@@ -28,7 +28,7 @@ COMMANDS = {
     "devcontainer": {
         "manage": "python manage.py",
         "test": "pytest",
-        "rebuild": "Rebuild Container (a command of the editor)",
+        "rebuild": "'Rebuild Container' in the editor",
         "restart": "environment/serve.py --restart",
         "setup": "environment/setup.py",
         "log": "environment/serve.py --log",
