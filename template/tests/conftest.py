@@ -13,7 +13,8 @@ import pytest
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers.good_state import restore_dev_container, restore_stack  # noqa: E402 their asserts are rewritten first
+from helpers.engine import RUN  # noqa: E402 their asserts are rewritten first
+from helpers.good_state import restore_dev_container, restore_stack  # noqa: E402
 from helpers.projects import clean_clones  # noqa: E402
 
 pytest_plugins = ["helpers.machines"]
@@ -67,7 +68,7 @@ def ordinary_uid():
     if os.getuid() != 0:
         yield os.getuid()
         return
-    name = f"slipway-{secrets.token_hex(4)}"
+    name = f"{RUN}-{secrets.token_hex(3)}"
     subprocess.run(["useradd", "--create-home", "--key", f"UID_MIN={ORDINARY_UID}", name], check=True)
     yield pwd.getpwnam(name).pw_uid
     subprocess.run(["userdel", "--remove", name], check=False, stderr=subprocess.DEVNULL)

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import pytest
-from helpers.engine import docker
+from helpers.engine import RUN, docker
 from helpers.projects import get
 
 STDERR_NOISE = {
@@ -108,7 +108,7 @@ def test_a_folder_whose_name_has_no_letter_that_compose_knows_is_told_the_cure(m
 
 
 def test_such_a_folder_works_with_a_name(make_project):
-    project = make_project(name="проект", COMPOSE_PROJECT_NAME="slipway-named")
+    project = make_project(name="проект", COMPOSE_PROJECT_NAME=f"{RUN}-named")
     try:
         project.dev("up")
         assert project.get()[0] == 200
@@ -150,8 +150,8 @@ def test_the_project_name_of_another_folder_is_refused(project, neighbour, words
 
 
 def test_two_folders_of_one_name_are_not_one_project(make_project):
-    first = make_project(name="one/shop")
-    second = make_project(name="two/shop")
+    first = make_project(name=f"one/{RUN}-shop")
+    second = make_project(name=f"two/{RUN}-shop")
     first.dev("up")
     first.psql("create table theirs as select 1")
     for words in (["up"], ["down"], ["reset", "--yes"]):

@@ -29,8 +29,8 @@ def files_that_name_the_template(project):
 def cloned(make_project, ordinary_uid):
     """A clean clone whose folder has got a name of its own."""
     project = make_project(ordinary_uid, **IDENTITY)
-    project.folder = project.folder.rename(project.folder.with_name(f"harbour {project.port}"))
-    project.name = f"harbour{project.port}"
+    project.folder = project.folder.rename(project.folder.with_name(f"harbour {project.name}"))
+    project.name = f"harbour{project.name}"
     return project
 
 
@@ -52,7 +52,11 @@ def grown(cloned):
 
 
 def delete_what_proves_the_template(project):
-    project.run("sh", "-c", "git rm -rq template '.github/workflows/template-*.yml'")
+    """With the command of README.md."""
+    (command,) = (line for line in project.read("README.md").splitlines() if line.startswith("    git rm"))
+    project.run("bash", "-ec", command)
+    assert not (project.folder / "template").exists()
+    assert not list(project.folder.glob(".github/workflows/template-*"))
 
 
 def write_files(project):
@@ -174,6 +178,7 @@ def test_the_welcome_page_can_go_too(grown):
 
 def test_the_native_way_can_go_too(grown):
     shutil.rmtree(grown.folder / "environment/native")
+    (grown.folder / "requirements-native.txt").unlink()
     grown.dev("down", "--docker")
     assert "READY" in grown.dev("up", "--docker").stdout
     assert " passed" in grown.dev("test", "--docker", "-q").stdout

@@ -1,6 +1,7 @@
 """How the tests run programs, Docker above all."""
 
 import os
+import secrets
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 TEMPLATE = Path(__file__).resolve().parents[2]
 ROOT = TEMPLATE.parent
 PROGRAMS = TEMPLATE / "tests/programs"
+
+# In the name of all that a run makes outside of its own folder; its xdist workers inherit it.
+RUN = os.environ.setdefault("TEMPLATE_RUN", f"slipway-{secrets.token_hex(3)}")
 
 # The tests' projects know nothing of the variables of the person who runs the tests.
 FOREIGN = ("ALLOWED_HOSTS", "APP_", "COMPOSE_", "CSRF_", "DB_", "DEBUG", "DEV_ENVIRONMENT", "DJANGO_", "PG", "PYTHON")

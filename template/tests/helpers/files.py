@@ -63,5 +63,6 @@ def pins(path):
 
 def shell_blocks(path):
     """The commands of a Markdown file's ```sh blocks, a line each."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / path).read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = (ROOT / path).read_text() if (ROOT / path).exists() else ""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.strip()]

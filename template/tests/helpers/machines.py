@@ -1,19 +1,18 @@
 """Bare machines for the tests of `./dev` without Docker: containers of the plain Python image, with nothing added."""
 
-import os
 import secrets
 
 import pytest
 
-from helpers.engine import PROGRAMS, docker, run
+from helpers.engine import PROGRAMS, RUN, docker, run
 
 HOME = "/home/some one"  # a path with a space
 FOLDER = f"{HOME}/project"
 PLAIN = "python:3.14-slim-trixie"
 NAMESPACES = "--security-opt=seccomp=unconfined"  # Docker's own filter forbids user namespaces
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin"
-# One cache of packages for all workers.
-CACHE = f"slipway-machine-{os.environ.get('PYTEST_XDIST_TESTRUNUID', secrets.token_hex(4))}"
+MACHINE = f"{RUN}-machine"
+CACHE = f"{MACHINE}-cache"  # of packages, for all workers
 CACHES = {"PIP_CACHE_DIR": "/cache/pip", "UV_CACHE_DIR": "/cache/uv", "UV_LINK_MODE": "copy"}
 
 SUPERVISOR = "environment/serve.py"
@@ -26,7 +25,7 @@ class Machine:
 
     def __init__(self, image, *options):
         self.user = "0"
-        self.name = f"slipway-machine-{secrets.token_hex(4)}"
+        self.name = f"{MACHINE}-{secrets.token_hex(3)}"
         options = [f"--name={self.name}", f"--volume={CACHE}:/cache", *options]
         docker("run", "--detach", *options, image, "sleep", "infinity")
 
@@ -108,7 +107,7 @@ def make_machine(clone):
     def make(*options, image=PLAIN):
         machine = Machine(image, *options)
         machines.append(machine)
-        if not image.startswith("slipway-machine"):
+        if not image.startswith(MACHINE):
             machine.run("mkdir", "-p", HOME)
             docker("cp", "--quiet", str(clone), f"{machine.name}:{FOLDER}")
             docker("cp", "--quiet", str(PROGRAMS), f"{machine.name}:/programs")
@@ -134,7 +133,7 @@ def bare(make_machine):
 @pytest.fixture(scope="session")
 def make_set_up_machine(bare, make_machine):
     """A factory of machines that have their packages, but no data; how they get those is proven with `bare`."""
-    image = f"slipway-machine-{secrets.token_hex(4)}"
+    image = f"{MACHINE}-{secrets.token_hex(3)}"
     docker("commit", bare.name, image)
 
     def make(*options):

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from helpers.engine import ENVIRONMENT, ROOT, docker, run
+from helpers.engine import ENVIRONMENT, ROOT, RUN, docker, run
 from helpers.waiting import free_port
 
 SERVER_LOG = "/home/app/.local/state/server.log"
@@ -183,11 +183,11 @@ def supervisor_is_watching(project):
 def clean_clones():
     """A factory of Projects, which are removed at the end."""
     projects = []
-    parent = Path(tempfile.mkdtemp(prefix="slip way "))  # not pytest's tmp_path: an ordinary user must get in
+    parent = Path(tempfile.mkdtemp(prefix=f"{RUN} "))  # not pytest's tmp_path: an ordinary user must get in
     parent.chmod(0o1777)
 
     def make(uid=None, *, name=None, **variables):
-        folder = parent / (name or f"slipway-{secrets.token_hex(4)}")
+        folder = parent / (name or f"{RUN}-{secrets.token_hex(3)}")
         projects.append(Project(folder, uid, **variables))
         return projects[-1]
 

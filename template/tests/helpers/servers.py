@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from helpers.engine import PROGRAMS, ROOT, TEMPLATE, docker, run
+from helpers.engine import PROGRAMS, ROOT, RUN, TEMPLATE, docker, run
 from helpers.waiting import HANGING, wait_until
 
 HERE = TEMPLATE / "tests/wait_for_db"
 PASSWORD = "s3cret-of-the-tests"
-RUN = f"wait-for-db-{secrets.token_hex(4)}"
-LABEL = f"--label={RUN}"
+WORKER = f"{RUN}-db-{secrets.token_hex(3)}"
+LABEL = f"--label={WORKER}"
 
 
 def program(name, *arguments):
@@ -147,7 +147,7 @@ def settings(databases):
 
 
 def start_container(image, *options, network, command=()):
-    name = f"{RUN}-{secrets.token_hex(3)}"
+    name = f"{WORKER}-{secrets.token_hex(3)}"
     docker(
         "run",
         "--detach",
@@ -163,7 +163,7 @@ def start_container(image, *options, network, command=()):
 
 
 def build(target, context, *arguments):
-    tag = f"{RUN}-{target}"
+    tag = f"{WORKER}-{target}"
     # Where they are set, as for docker-compose.yml.
     versions = [f"--build-arg={name}" for name in ("PYTHON_VERSION", "POSTGRES_MAJOR") if name in os.environ]
     options = [LABEL, f"--tag={tag}", f"--target={target}", *versions, *arguments]
@@ -172,12 +172,12 @@ def build(target, context, *arguments):
 
 
 def remove_everything():
-    containers = docker("ps", "--all", "--quiet", f"--filter=label={RUN}", check=False).split()
+    containers = docker("ps", "--all", "--quiet", f"--filter=label={WORKER}", check=False).split()
     if containers:
         docker("rm", "--force", "--volumes", *containers, check=False)
-    docker("volume", "prune", "--all", "--force", f"--filter=label={RUN}", check=False)
-    docker("network", "prune", "--force", f"--filter=label={RUN}", check=False)
-    images = docker("image", "ls", f"--filter=reference={RUN}-*", "--format={{.Repository}}", check=False).split()
+    docker("volume", "prune", "--all", "--force", f"--filter=label={WORKER}", check=False)
+    docker("network", "prune", "--force", f"--filter=label={WORKER}", check=False)
+    images = docker("image", "ls", f"--filter=reference={WORKER}-*", "--format={{.Repository}}", check=False).split()
     if images:
         docker("image", "rm", *images, check=False)
 

@@ -2,29 +2,29 @@
 
 import pytest
 from helpers.engine import docker
-from helpers.servers import HERE, LABEL, RUN, Client, Server, build, build_client, remove_everything
+from helpers.servers import HERE, LABEL, WORKER, Client, Server, build, build_client, remove_everything
 
 
 @pytest.fixture(scope="session")
-def run_label():
+def label():
     """What every container, image, volume and network of this run bears; all of it is removed at the end."""
-    yield RUN
+    yield WORKER
     remove_everything()
 
 
 @pytest.fixture(scope="session")
-def network(run_label):
-    docker("network", "create", LABEL, run_label)
-    return run_label
+def network(label):
+    docker("network", "create", LABEL, label)
+    return label
 
 
 @pytest.fixture(scope="session")
-def server_image(run_label):
+def server_image(label):
     return build("server", HERE)
 
 
 @pytest.fixture(scope="session")
-def client_image(run_label):
+def client_image(label):
     return build_client()
 
 
