@@ -71,10 +71,13 @@ def load_variables():
     if "DB_HOST" in os.environ or not path.exists():
         return
     try:
-        for name, value in json.loads(path.read_text(encoding="utf-8")).items():
+        written = json.loads(path.read_text(encoding="utf-8"))
+        if written["folder"] != str(ROOT):
+            raise ValueError(f"it is a copy, of {written['folder']}")
+        for name, value in written["variables"].items():
             os.environ.setdefault(name, value)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+    except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
 
 
 def command(name, *arguments):

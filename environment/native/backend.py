@@ -27,6 +27,13 @@ PAGE_SECONDS = 600  # against hanging; a server that lives and says nothing wron
 FOREIGN = ("DJANGO_SETTINGS_MODULE", "PGAPPNAME", "PGHOSTADDR", "PGOPTIONS", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
 FOREIGN += ("PGSSLCERT", "PGSSLKEY", "PGSSLMODE", "PGSSLROOTCERT", "PGTARGETSESSIONATTRS")
 FOREIGN += ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH")
+# A folder that was copied or moved has the original's file until ./dev writes its own.
+IS_A_COPY = """\
+if [ -e .dev/env ] && ! [ .dev/env -ef {0} ]; then
+  echo "This .dev/env is of another folder. Run ./dev up, then read it again." >&2
+  return 1
+fi
+"""
 LIBPQ = {"HOST": "HOST", "PORT": "PORT", "DATABASE": "NAME", "USER": "USER", "PASSWORD": "PASS"}
 
 
@@ -67,8 +74,9 @@ class Backend:
         shell = {**values, "VIRTUAL_ENV": str(VENV)}
         shell.update((f"PG{libpq}", values[f"DB_{ours}"]) for libpq, ours in LIBPQ.items())
         lines = [f"unset {' '.join(FOREIGN)}\n"] + [f"export {name}={shlex.quote(shell[name])}\n" for name in shell]
-        postgres.write_secret(STATE / "env", "".join(lines) + f'export PATH={shlex.quote(path)}"$PATH"\n')
-        postgres.write_secret(STATE / "env.json", json.dumps(values))
+        lines = [IS_A_COPY.format(shlex.quote(str(STATE / "env"))), *lines, f'export PATH={shlex.quote(path)}"$PATH"\n']
+        postgres.write_secret(STATE / "env", "".join(lines))
+        postgres.write_secret(STATE / "env.json", json.dumps({"folder": str(ROOT), "variables": values}))
         env = {**steps.caller_environment(), **values, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
         return {**env, "PATH": path + env.get("PATH", os.defpath)}
 

@@ -103,8 +103,16 @@ def works_in_data(process):
         try:
             return os.path.samefile(process.cwd(), DATA)
         except psutil.AccessDenied:  # of another user, "nobody"; its command line can be read
-            return str(DATA) in process.cmdline()
+            named = data_of(process.cmdline())
+            return bool(named) and (not named.exists() or named.samefile(DATA))  # the folder may have been moved
     return False
+
+
+def data_of(command):
+    """The data folder that a postmaster was started with, as postmaster.pid here has it too, or None."""
+    with contextlib.suppress(OSError, IndexError):
+        folder = (DATA / "postmaster.pid").read_text().splitlines()[1]
+        return Path(folder) if folder in command else None
 
 
 def forget_killed_server():

@@ -121,7 +121,8 @@ def test_without_variables_dev_up_comes_first(project):
 
 def test_the_variables_that_dev_has_written_are_found(project):
     values = without_variables(project)
-    project.write(".dev/env.json", json.dumps({**values, "DEV_ENVIRONMENT": "native"}))
+    written = {"folder": str(project.folder), "variables": {**values, "DEV_ENVIRONMENT": "native"}}
+    project.write(".dev/env.json", json.dumps(written))
     show = "from django.conf import settings as s; print(s.DATABASES['default']['PORT'], s.DEBUG)"
     shown = project.manage("shell", "--no-imports", "-c", show).stdout
     assert shown == f"{values['DB_PORT']} True\n"
@@ -132,12 +133,12 @@ def test_the_variables_that_dev_has_written_are_found(project):
     assert "The environment variable DB_PORT is not set." in failed.stderr
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"DB_HOST": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"folder": "/elsewhere"}'])
 def test_a_torn_file_of_variables_is_named(project, content):
     without_variables(project)
     project.write(".dev/env.json", content)
     failed = project.manage("check", check=False)
-    assert re.fullmatch(r"ImproperlyConfigured: \S+/.dev/env.json cannot be read: .*\. Run: ./dev up\n", failed.stderr)
+    assert re.fullmatch(r"ImproperlyConfigured: \S+/.dev/env.json cannot be used: .*\. Run: ./dev up\n", failed.stderr)
 
 
 @pytest.mark.parametrize("place", REBUILD)

@@ -18,7 +18,7 @@ def machine(bare):
 def test_it_serves_and_says_each_step_on_stderr_and_ready_on_stdout(bare):
     said = bare.first_up.stderr
     assert "./dev up without Docker: there is no docker on PATH" in said
-    for step in ("packages", "cluster", "PostgreSQL", "database migrated", "project checked", "page"):
+    for step in ("packages", "cluster", "PostgreSQL", "server", "database, migrations, page"):
         assert re.search(rf"^ +\d+\.\d s  {re.escape(step)}", said, re.MULTILINE), said
     assert re.fullmatch(r"READY\b.*http://localhost:8000\b.*\n", bare.first_up.stdout)
     assert "psycopg2" not in said, "the binary wheel, always: there is nothing to say"
