@@ -40,7 +40,10 @@ class Backend:
         self.env = steps.caller_environment()
 
     def step(self, title, *arguments, **options):
-        steps.step(title, "docker", "compose", "--progress=plain", *arguments, env=self.env, **options)
+        try:
+            steps.step(title, "docker", "compose", "--progress=plain", *arguments, env=self.env, **options)
+        except Failure as failure:
+            raise Failure(f"{failure}{self.hint(str(failure))}") from None
 
     def ask(self, *arguments):
         """The answer of Compose on stdout. What it says on stderr is a warning, unless it fails."""
@@ -61,6 +64,9 @@ class Backend:
             )
         if "invalid hostPort" in message or "invalid published port" in message:
             return "\nSet APP_PORT to the number of a port, from 1 to 65535."
+        own = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+        if f"{own}/" in message and "permission denied" in message:
+            return f"\nA docker with sudo leaves that behind. To fix it: sudo chown -R {os.getuid()} '{own}'"
         return ""
 
     def configuration(self):

@@ -74,6 +74,9 @@ def test_a_docker_configuration_of_a_former_sudo_is_not_an_answer(make_project, 
     (config / "config.json").write_text("{}")
     (config / "config.json").chmod(0o600)
     assert "config.json" in project.compose("ls", apart=True, DOCKER_CONFIG=config).stderr, "the control: it warns"
+    said = project.dev_fails("up", DOCKER_CONFIG=config)  # buildx has to write there
+    assert f"sudo chown -R {ordinary_uid} '{config}'" in said
+    os.chown(config, ordinary_uid, ordinary_uid)
     works(project, DOCKER_CONFIG=config)
 
 
