@@ -38,6 +38,11 @@ def test_the_dev_containers_folder_has_configuration_only():
     ]
 
 
+def test_the_version_is_that_of_the_changelog():
+    (newest, *_) = re.findall(r"^## (\S+)", text_of("template/CHANGELOG.md"), re.MULTILINE)
+    assert text_of("environment/VERSION") == f"Slipway {newest}\n"
+
+
 @pytest.mark.parametrize("path, most", [("README.md", 100), ("AGENTS.md", 40)])
 def test_who_reads_it_has_two_minutes(path, most):
     assert len((ROOT / path).read_text().splitlines()) <= most

@@ -87,9 +87,9 @@ def test_the_commit_passed_the_hooks(grown):
     assert grown.git_status() == ""
 
 
-def test_the_templates_name_is_left_in_the_licence_alone(grown):
+def test_the_templates_name_is_left_in_the_licence_and_the_record_of_its_version(grown):
     assert len(grown.named_before) > 1, "the control"
-    assert set(files_that_name_the_template(grown)) <= {"LICENSE", ".template-version"}
+    assert set(files_that_name_the_template(grown)) == {"LICENSE", "environment/VERSION"}
 
 
 def test_nothing_that_is_left_names_what_was_deleted(grown):
