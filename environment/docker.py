@@ -96,18 +96,14 @@ class Backend:
 
     def take_ids(self, configuration):
         """Files made in the container are to belong to the caller, in every later build too: so .env has the ids."""
-        build = configuration["services"]["app"].get("build") or {}
-        given = build.get("args") or {}
+        build = configuration["services"]["app"].get("build")
+        given = (build or {}).get("args") or {}
         ids = {"APP_UID": str(os.getuid()), "APP_GID": str(os.getgid())}
-        missing = {name: value for name, value in ids.items() if name in given and not given[name] and value != "1000"}
-        missing = missing or {
-            name: value for name, value in ids.items() if build and name not in given and value != "1000"
-        }
-        if not missing:
+        missing = {name: value for name, value in ids.items() if not given.get(name) and value != "1000"}
+        if not build or not missing:
             return
-        dotenv = ROOT / ".env"
         lines = "".join(f"{name}={value}\n" for name, value in missing.items())
-        with steps.writing(dotenv, "a+b") as file:
+        with steps.writing(ROOT / ".env", "a+b") as file:
             file.seek(0)
             text = file.read()
             file.write((b"" if not text or text.endswith(b"\n") else b"\n") + lines.encode())
@@ -148,16 +144,8 @@ class Backend:
             before = self.container()
             self.step("containers", "up", "--detach")
             if self.container() == before:  # it runs on, and since its start a migration may have come
-                self.step(
-                    "database migrated",
-                    "exec",
-                    "--no-TTY",
-                    "app",
-                    "python",
-                    "app/manage.py",
-                    "wait_for_db",
-                    "--migrate",
-                )
+                wait = ["python", "app/manage.py", "wait_for_db", "--migrate"]
+                self.step("database migrated", "exec", "--no-TTY", "app", *wait)
             else:
                 self.hand_on_identity()
             self.wait(set(configuration["services"]))

@@ -16,17 +16,8 @@ from environment import locks
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".dev"
 # What the caller's shell may hold for other projects. It would lead this project's programs elsewhere.
-FOREIGN = (
-    "PG",
-    "DJANGO_",
-    "PYTHONBREAKPOINT",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSAFEPATH",
-    "PYTHONSTARTUP",
-    "VIRTUAL_ENV",
-)
-FOREIGN += ("COMPOSE_ENV_FILES", "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR", "DEV_ENVIRONMENT")
+FOREIGN = "PG DJANGO_ PYTHONBREAKPOINT PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV DEV_ENVIRONMENT"
+FOREIGN = tuple(f"{FOREIGN} COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PATH_SEPARATOR".split())
 
 
 class Failure(Exception):

