@@ -1,5 +1,6 @@
 """Python and the packages of .venv, found or fetched by uv. Python 3.9, standard library."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -97,7 +98,9 @@ def uv_environment():
         if (value := pip_setting(option)) and name not in env:
             env[name] = value
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("HOME", "/nowhere"), ".pyenv"))
-    versions = sorted(pyenv.glob("versions/3.*/bin"), key=version_of, reverse=True)
+    versions = []
+    with contextlib.suppress(OSError):  # another user's
+        versions = sorted(pyenv.glob("versions/3.*/bin"), key=version_of, reverse=True)
     env["PATH"] = os.pathsep.join([env.get("PATH", os.defpath), *map(str, versions)])
     # Like pip, take each package from whichever index has it: the lock's hashes say which file is right.
     env.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")

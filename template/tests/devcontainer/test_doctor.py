@@ -153,11 +153,11 @@ def test_git_is_not_usable(opened):
 
 
 def test_the_hooks_are_not_installed(opened):
-    with repaired(opened, lambda: opened.bash("environment/setup.py")):
+    with repaired(opened, lambda: opened.bash("environment/serve.py --restart")):
         opened.bash("rm .git/hooks/pre-commit")
         found, text = doctor(opened)
     assert found == ["doctor.W007"]
-    assert hint(text) == "environment/setup.py"
+    assert hint(text) == "environment/serve.py --restart"
 
 
 def test_hooks_of_ones_own_are_no_fault(opened):

@@ -109,7 +109,8 @@ def test_unusable_settings_are_an_error_of_their_own(server, client, change):
 
 def test_another_engine_is_an_error_of_its_own(client):
     ended = client.run(databases={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
-    assert (ended.code, ended.stderr) == (2, 'CommandError: The database "default" does not use psycopg2.\n')
+    reason = 'The database "default" is not PostgreSQL: wait_for_db has nothing to wait for. Name another --database.'
+    assert (ended.code, ended.stderr) == (2, f"CommandError: {reason}\n")
 
 
 @pytest.mark.parametrize(
