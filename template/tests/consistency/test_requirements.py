@@ -1,5 +1,7 @@
 """The lists of packages agree."""
 
+import re
+
 from helpers.engine import ROOT
 from helpers.files import arguments_of_build, pins
 
@@ -33,3 +35,10 @@ def test_without_docker_the_versions_are_the_same():
 def test_no_list_names_the_address_of_a_package():
     for path in ("requirements.txt", "requirements-dev.txt", "requirements-native.txt", "template/requirements.txt"):
         assert "://" not in (ROOT / path).read_text(), path
+
+
+def test_the_bounds_of_python_without_docker_are_those_of_the_project_and_the_image():
+    (oldest,) = re.findall(r'^requires-python = ">=3\.(\d+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    newest = arguments_of_build()["PYTHON_VERSION"].removeprefix("3.")
+    bounds = f"OLDEST, TOO_NEW = (3, {oldest}), (3, {int(newest) + 1})"
+    assert bounds in (ROOT / "environment/native/packages.py").read_text()

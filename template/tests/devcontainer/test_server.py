@@ -162,7 +162,7 @@ def test_a_static_file_does_not_cost_a_restart(opened):
 def test_an_edit_of_env_says_what_applies_it(opened):
     opened.write(".env", "DEBUG=true\n")
     try:
-        wait_until(lambda: ".env changed. To apply it: Rebuild Container" in opened.server_log())
+        wait_until(lambda: ".env changed. To apply it: 'Rebuild Container'" in opened.server_log())
     finally:
         (opened.folder / ".env").unlink()
 

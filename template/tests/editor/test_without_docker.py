@@ -12,7 +12,7 @@ from helpers.machines import FOLDER
 
 PYTHON = f"{FOLDER}/.venv/bin/python"
 TASKS = {task["label"]: task for task in read_json(".vscode/tasks.json")["tasks"]}
-TESTS = "app/core/tests/test_user.py"
+TESTS = "app/core/tests/test_wait_for_db.py"
 
 
 @pytest.fixture(scope="module")

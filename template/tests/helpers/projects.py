@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from helpers.engine import ENVIRONMENT, ROOT, RUN, docker, run
+from helpers.python import python_for_everyone
 from helpers.waiting import free_port
 
 SERVER_LOG = "/home/app/.local/state/server.log"
@@ -35,7 +36,9 @@ class Project:
     def become(self, uid):
         """The clone belongs to that user, and commands run as this one, who may use Docker."""
         subprocess.run(["chown", "-R", f"{uid}:{uid}", str(self.folder)], check=True)
-        self.environment |= {"HOME": pwd.getpwuid(uid).pw_dir}
+        path = f"{python_for_everyone()}{os.pathsep}{self.environment['PATH']}"
+        self.environment |= {"HOME": pwd.getpwuid(uid).pw_dir, "PATH": path}
+        self.environment.pop("PYENV_ROOT", None)
         group = os.stat("/var/run/docker.sock").st_gid
         self.user = {"user": uid, "group": uid, "extra_groups": [group]}
 
