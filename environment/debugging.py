@@ -6,18 +6,23 @@ debugpy, which then follows every server that the supervisor starts.
 """
 
 import contextlib
+import os
+import select
 import socket
 import sys
 import threading
 
 from core import places
 
+INHERITED = "DEBUG_LISTENER"  # the number of a listening socket
+
 
 class Listener:
     def __init__(self, events):
         self.events = events
         self.clients = 0
-        self.endpoint = None
+        self.endpoint = self.listener = None
+        self.has_ended = False  # the last client has left
         self.lock = threading.Lock()
 
     @property
@@ -27,16 +32,28 @@ class Listener:
     def start(self):
         port = places.debug_port()
         try:
-            listener = socket.create_server(("127.0.0.1", port))
+            inherited = os.environ.pop(INHERITED, None)
+            self.listener = (
+                socket.socket(fileno=int(inherited)) if inherited else socket.create_server(("127.0.0.1", port))
+            )
         except OSError as error:
             print(f"Port {port} is taken ({error.strerror}): no debugger can attach.", file=sys.stderr, flush=True)
             return
-        threading.Thread(target=self.accept, args=[listener], daemon=True).start()
+        self.listener.set_inheritable(False)
+        threading.Thread(target=self.accept, daemon=True).start()
 
-    def accept(self, listener):
+    def hand_on(self):
+        """Leave the socket to the program that takes this one's place: who connects meanwhile is served by that."""
+        self.listener.set_inheritable(True)
+        os.environ[INHERITED] = str(self.listener.fileno())
+
+    def accept(self):
         while True:
-            client, _ = listener.accept()
+            select.select([self.listener], [], [])
             with self.lock:
+                if self.has_ended:
+                    return
+                client, _ = self.listener.accept()
                 if not self.endpoint:
                     self.endpoint = load_debugger()
                     self.events.put(("debug", True))
@@ -52,6 +69,7 @@ class Listener:
         with self.lock:
             self.clients -= 1
             if not self.clients:
+                self.has_ended = True
                 self.events.put(("debug", False))
 
 

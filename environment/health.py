@@ -6,6 +6,7 @@ migration is no failure, and what is known at once is told at once.
 """
 
 import contextlib
+import http.client
 import os
 import socket
 import threading
@@ -15,7 +16,7 @@ import urllib.request
 from core import places
 
 SOCKET = places.state_folder() / "server.sock"
-HOLD_SECONDS = 600  # below the healthcheck's timeout
+HOLD_SECONDS = 86_400  # below the healthcheck's timeout
 READY_POLL_SECONDS, POLL_SECONDS = 10, 0.2
 
 
@@ -79,7 +80,7 @@ def ask(url):
         return direct.open(url, timeout=10).read().decode(errors="replace").strip()
     except urllib.error.HTTPError as error:
         return error.read().decode(errors="replace").strip()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return ""
 
 

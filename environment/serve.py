@@ -35,10 +35,8 @@ def main():
     if arguments.stop or arguments.restart:
         stop()
     if arguments.detach or arguments.restart:
-        detach(arguments)
-    elif not arguments.stop:
-        return run(arguments)
-    return 0
+        return detach(arguments)
+    return 0 if arguments.stop else run(arguments)
 
 
 def parse_arguments():
@@ -56,7 +54,7 @@ def parse_arguments():
 
 def run(arguments):
     with LOCK.open("a+") as lock:
-        if not locks.acquire(lock):
+        if not locks.acquire(lock, seconds=2):  # who looks whether it runs holds the lock for a moment
             print(f"The server is already running. Its log: {places.command('log')}")
             return 0
         locks.write_pid(lock)
@@ -69,12 +67,15 @@ def run(arguments):
 def detach(arguments):
     with LOCK.open("a+") as lock:
         if not locks.acquire(lock):
-            return
+            return 0
     command = [sys.executable, __file__, "--in-background", *(["--debug"] if arguments.debug else [])]
     with LOG.open("w") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     while process.poll() is None and not locks.is_held(LOCK):
         time.sleep(0.02)
+    if process.returncode:
+        print(f"{LOG.read_text(errors='replace')}\nThe server did not start, see above.", file=sys.stderr)
+    return process.returncode or 0
 
 
 def stop():

@@ -7,6 +7,7 @@ page at / and every new terminal read it.
 """
 
 import argparse
+import contextlib
 import datetime
 import fcntl
 import json
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "app")]
 
 from core import places  # noqa: E402 the path comes first
-from environment import hooks  # noqa: E402
+from environment import health, hooks  # noqa: E402
 
 STATE = places.state_folder()
 RECORD, LOCK = STATE / "setup.json", STATE / "setup.lock"
@@ -53,9 +54,11 @@ def set_up():
     record.step("folder", check_folder)
     record.step("git", describe_git)
     record.step("commit hooks", install_hooks)
-    if record.step("database", [sys.executable, "app/manage.py", "wait_for_db", "--migrate"]):
+    is_migrated = record.step("database", [sys.executable, "app/manage.py", "wait_for_db", "--migrate"])
+    started, said = run([*SERVE, "--detach"])  # it loads while the tests run
+    if is_migrated:
         record.step("tests", [sys.executable, "-m", "pytest"])
-    subprocess.run([*SERVE, "--detach"], cwd=ROOT, check=False)
+    record.step("server", lambda: (started, said) if started else wait_for_page())
     record.end()
     if record.failed:
         return say_status()
@@ -67,10 +70,11 @@ def start():
     """Every start of the dev container."""
     subprocess.run([*SERVE, "--detach"], cwd=ROOT, check=False)
     record = read_record()
-    if record and record.get("status") == "running":
+    if record is not None and record.get("status") not in {"ready", "failed"}:
         return set_up()  # it was cut off: the lock is free
     doctor = [sys.executable, "app/manage.py", "doctor", "--timeout", "20", "--verbosity", "0"]
-    subprocess.run(doctor, cwd=ROOT, check=False, timeout=90)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # opening is not held up for longer
+        subprocess.run(doctor, cwd=ROOT, check=False, timeout=90)
     return say_status()
 
 
@@ -145,6 +149,18 @@ def run(command):
         print(line, end="", flush=True)
         output.append(line)
     return process.wait(), "".join(output)
+
+
+def wait_for_page():
+    """Until the server answers, whatever it says: its page knows what is wrong with the database."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if answer := health.ask(f"http://127.0.0.1:{places.PORT}/readyz"):
+            return show(f"The page answers, and the database: {answer}")
+        time.sleep(0.05)
+    text = f"The server does not answer. Its log says why: {places.command('log')}"
+    print(text)
+    return 1, text
 
 
 def check_folder():

@@ -1,5 +1,6 @@
 """The loop behind serve.py: two children, the waiter (wait_for_db) and the server (runserver), and what happens to them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,7 +27,8 @@ def say(text):
 def forget_bytecode(path):
     """Python tells the age of bytecode in whole seconds, so a second edit of the same size may look like the first."""
     if path.suffix == ".py":
-        Path(cache_from_source(path)).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another user's
+            Path(cache_from_source(path)).unlink()
 
 
 class Supervisor:
@@ -81,7 +83,7 @@ class Supervisor:
             forget_bytecode(path)
         if self.server:
             self.start_server()
-        else:
+        if not (self.server and self.is_migrated):
             self.resume()
 
     def on_retry(self, _):
@@ -93,6 +95,7 @@ class Supervisor:
             return
         self.end(self.server)
         self.end(self.waiter)
+        self.debugger.hand_on()
         execv(sys.executable, [sys.executable, *sys.argv])  # without the debugger, which slows every reload
 
     def on_ended(self, process):
@@ -101,7 +104,8 @@ class Supervisor:
             return self.on_waited(process.returncode)
         if process is self.server:
             self.server = None
-            if process.returncode < 0:
+            if process.returncode < 0 and self.health.state == "ready":
+                self.health.report("starting")  # one that is killed again before it answers is not started again
                 say(f"The server was killed (signal {-process.returncode}): starting it again.")
                 self.start_server()
                 return None

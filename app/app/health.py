@@ -53,3 +53,5 @@ def why_not_ready():
         return error.cause.name
     except DatabaseError:
         return "connection_failure"
+    except Exception as error:  # noqa: BLE001 whatever it is, it is not ready: migrations that cannot be loaded, for example
+        return type(error).__name__

@@ -15,6 +15,13 @@ from databases import free_port
 from projects import execute
 
 VARIABLES = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASS", "DEBUG", "DEV_ENVIRONMENT")
+LOST = """\
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("core", "0001_deleted")]
+"""
 REBUILD = {
     "compose": "docker compose up --build --wait",
     "devcontainer": "'Rebuild Container' in the editor",
@@ -139,6 +146,12 @@ def test_a_torn_file_of_variables_is_named(project, content):
     project.write(".dev/env.json", content)
     failed = project.manage("check", check=False)
     assert re.fullmatch(r"ImproperlyConfigured: \S+/.dev/env.json cannot be used: .*\. Run: ./dev up\n", failed.stderr)
+
+
+def test_migrations_that_cannot_be_loaded_are_not_ready(project):
+    project.write("app/core/migrations/0002_lost.py", LOST)
+    ask = "from django.test import Client; print(Client().get('/readyz').text)"
+    assert project.manage("shell", "--no-imports", "-c", ask).stdout == "NodeNotFoundError\n\n"
 
 
 @pytest.mark.parametrize("place", REBUILD)

@@ -23,6 +23,14 @@ urlpatterns += [path("count/", count), path("shown/", lambda request: render(req
 """
 URLS = (ROOT / "app/app/urls.py").read_text() + VIEW
 FILES = {"app/app/urls.py": URLS, "app/core/templates/shown.html": "first"}
+MIGRATION = """\
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("core", "0001_initial")]
+    operations = [migrations.RunSQL("{}", "select 1")]
+"""
 RESTART = "environment/serve.py --restart"
 POLLING = "looking through all files every second instead"
 
@@ -213,6 +221,28 @@ def test_a_server_that_is_killed_is_started_again(opened):
     opened.write("app/core/late.py", "")
     wait_until(lambda: page(opened) == "first: 0 users")
     assert processes(opened, "environment/server.py") != before
+
+
+def test_one_that_is_killed_at_each_start_is_not_started_again_for_ever(opened):
+    opened.write("app/app/urls.py", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    wait_until(lambda: "The server ended (exit status -9" in opened.server_log())
+    assert opened.server_log().count("The server was killed") <= 1
+    opened.write("app/app/urls.py", URLS)
+    wait_until(lambda: page(opened) == "first: 0 users")
+
+
+def test_a_migration_that_is_repaired_is_applied(opened, plain_server):
+    path, empty = "app/core/migrations/0002_repaired.py", "select 1"
+    opened.write(path, MIGRATION.format("not SQL"))
+    try:
+        opened.bash(RESTART)
+        wait_until(lambda: opened.get_inside("readyz") == (503, "unapplied\n"))
+        opened.write(path, MIGRATION.format(empty))
+        wait_until(lambda: opened.get_inside("readyz") == (200, "ok\n"))
+    finally:
+        opened.write(path, MIGRATION.format(empty))
+        opened.bash("python manage.py migrate core 0001")
+        (opened.folder / path).unlink()
 
 
 def test_what_a_killed_supervisor_left_is_ended_by_the_next(opened):

@@ -9,6 +9,7 @@ from helpers.debugger import Debugger
 from helpers.engine import ROOT
 from helpers.files import read_json
 from helpers.machines import FOLDER
+from helpers.waiting import wait_until
 
 PYTHON = f"{FOLDER}/.venv/bin/python"
 TASKS = {task["label"]: task for task in read_json(".vscode/tasks.json")["tasks"]}
@@ -70,7 +71,7 @@ def test_a_management_command_can_be_debugged(machine):
     chosen = json.loads(
         json.dumps(chosen).replace("${workspaceFolder}", FOLDER).replace("${command:pickArgs}", "create_admin")
     )
-    chosen |= {"console": "internalConsole", "cwd": FOLDER, "python": [PYTHON]}
+    chosen |= {"console": "integratedTerminal", "cwd": FOLDER, "python": [PYTHON]}
     breakpoints = {f"{FOLDER}/app/core/management/commands/create_admin.py": number}
     with Debugger(exec_argv(machine), chosen, breakpoints) as debugger:
         stop = debugger.wait_for_stop()
@@ -103,6 +104,7 @@ def test_f5_attaches_to_the_server_on_request(machine):
         with Debugger(exec_argv(machine), chosen, {f"{FOLDER}/app/welcome/views.py": number}) as debugger:
             debugger.wait_for_process()
             debugger.wait_for_process()
+            wait_until(lambda: machine.status(path="livez") == "200")
             asking = ["docker", "exec", machine.name, "python3", "/programs/status.py", "http://127.0.0.1:8000/"]
             with subprocess.Popen(asking, stdout=subprocess.PIPE, text=True) as request:
                 debugger.wait_for_stop().resume()

@@ -8,6 +8,7 @@ https://microsoft.github.io/debug-adapter-protocol/specification
 import itertools
 import json
 import queue
+import shlex
 import subprocess
 import threading
 
@@ -40,6 +41,11 @@ class Debugger:
     def wait_for_stop(self):
         session, body = self.stops.get(timeout=self.timeout)
         return Stop(session, body)
+
+    def resume_all(self):
+        """For code that may or may not stop at an exception that nobody catches, as an editor is set by default."""
+        while not self.stops.empty():
+            self.wait_for_stop().resume()
 
     def wait_for_process(self):
         return self.configured.get(timeout=self.timeout)
@@ -117,7 +123,7 @@ class Session:
 
     def do_runInTerminal(self, arguments):
         # Joined unquoted, as a terminal gets what "argsCanBeInterpretedByShell" allows it to interpret.
-        command = f"cd {arguments['cwd']} && exec {' '.join(arguments['args'])}"
+        command = f"cd {shlex.quote(arguments['cwd'])} && exec {' '.join(arguments['args'])}"
         subprocess.Popen(self.debugger.execute("sh", "-c", command), stdout=subprocess.DEVNULL)
 
 
