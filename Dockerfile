@@ -31,12 +31,16 @@ COPY requirements-dev.txt .
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/venv && pip install --require-hashes -r requirements-dev.txt && chmod -R a+rwX /opt/venv
 
+# Whatever the umask of the clone was, every uid can read this.
+FROM base AS source
+COPY app app
+RUN chmod -R a+rX app
+
 FROM base AS production
 COPY --from=builder /opt/venv /opt/venv
 ARG APP_UID=1000 APP_GID=1000
 RUN groupadd --non-unique --gid "$APP_GID" app && useradd --non-unique --uid "$APP_UID" --gid "$APP_GID" --create-home app
-# Whatever the umask of the clone was, every uid can read this.
-COPY --chmod=a+rX app app
+COPY --from=source /workspace/app app
 USER app
 
 FROM base AS development

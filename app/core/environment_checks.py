@@ -229,11 +229,11 @@ def installed(name):
 
 
 def run(*command):
-    """Run *command* in the project's folder; return its exit status and what it says."""
+    """Run *command* in the project's folder; return its exit status, and its answer or the error."""
     try:
         process = subprocess.run(  # noqa: S603 the commands are this module's
             command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=10
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)
-    return process.returncode, (process.stdout + process.stderr).strip()
+    return process.returncode, (process.stderr if process.returncode else process.stdout).strip()

@@ -42,6 +42,10 @@ def compose(database):
             "The database's volume keeps the user and the password of its first start. Set DB_USER and DB_PASS back to "
             f"those. Or, if the user is the same, give it the new password, on the host; no data is lost:\n  {psql}"
         ),
+        "invalid_authorization_specification": (
+            "PostgreSQL does not admit this address: the first start of the database was cut off before it was set up. If "
+            "it holds no data yet, on the host, in the project's folder:\n  docker compose down --volumes"
+        ),
         "invalid_catalog_name": (
             "The database's volume keeps the database of its first start. Set DB_NAME back to that, or create the new one, "
             f"on the host:\n  docker compose exec db createdb {client} {shlex.quote(name)}"

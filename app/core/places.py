@@ -58,7 +58,7 @@ def place():
 
 def is_development():
     """Whether this is a checkout of the project, where advice has commands to name; a production image has app/ only."""
-    return "DEV_ENVIRONMENT" in os.environ or (ROOT / "dev").exists()
+    return "DEV_ENVIRONMENT" in os.environ or (ROOT / "dev").is_file()
 
 
 def load_variables():

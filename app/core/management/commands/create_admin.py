@@ -3,7 +3,7 @@ import secrets
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, ProgrammingError, models, transaction
 
 from core.places import command
 
@@ -20,7 +20,12 @@ class Command(BaseCommand):
     def handle(self, *, username, **options):
         model = get_user_model()
         username = username or default_username(model)
-        if model._default_manager.filter(**{model.USERNAME_FIELD: username}).exists():
+        try:
+            exists = model._default_manager.filter(**{model.USERNAME_FIELD: username}).exists()
+        except ProgrammingError as error:  # no table, or not the model's columns
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"The database is not migrated: {reason}. Run: {command('manage', 'migrate')}") from None
+        if exists:
             raise CommandError(
                 f'There is a user "{username}" already. For a new password, run: '
                 f"{command('manage', 'changepassword', username)}"
