@@ -26,7 +26,7 @@ def version():
         return None, f"no Docker engine answers: {engine.reason}"
     compose = Answer("docker", "compose", "version", "--short")
     found = compose.stdout.lstrip("v").split(".")
-    if compose.status != 0 or tuple(int(number) for number in found[:2]) < MINIMUM_COMPOSE:
+    if compose.status != 0 or not all(map(str.isdecimal, found[:2])) or tuple(map(int, found[:2])) < MINIMUM_COMPOSE:
         there = compose.stdout if compose.status == 0 else "none"
         return None, f"Compose {'.'.join(map(str, MINIMUM_COMPOSE))} or newer is needed, and there is {there}"
     return f"Docker {engine.stdout}, Compose {compose.stdout}", None
@@ -62,7 +62,7 @@ class Backend:
                 f"\nCompose names the project after its folder, and {ROOT.name!r} has no letter of a to z and no digit. "
                 "Put a name into the file .env, for example: COMPOSE_PROJECT_NAME=shop"
             )
-        if "invalid hostPort" in message or "invalid published port" in message:
+        if "invalid hostport" in message.lower() or "invalid published port" in message.lower():
             return "\nSet APP_PORT to the number of a port, from 1 to 65535."
         own = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
         if f"{own}/" in message and "permission denied" in message:
@@ -77,7 +77,6 @@ class Backend:
         if ":" in str(ROOT):
             raise Failure(f"{ROOT} has a colon, which Docker cannot mount: move the project to another folder.")
         self.check_owner(configuration["name"])
-        self.take_ids(configuration)
         return configuration
 
     def check_owner(self, project):
@@ -112,34 +111,41 @@ class Backend:
         )
 
     def container(self):
-        return self.ask("ps", "--all", "--quiet", "app")
+        return self.ask("ps", "--quiet", "app")
 
     def check_dev_container(self):
         app = self.container()
-        label = '{{index .Config.Labels "devcontainer.config_file"}}'
-        if app and Answer("docker", "inspect", f"--format={label}", app).stdout:
+        if not app:
+            return
+        answer = Answer("docker", "inspect", '--format={{index .Config.Labels "devcontainer.config_file"}}', app)
+        if answer.status != 0:
+            raise Failure(f"{answer.stderr}\n`docker inspect` failed, see above.")
+        if answer.stdout:
             raise Failure(
                 "A dev container of this project is running, which this would end. Work in its terminal; or close it in "
                 "the editor, type `docker compose stop app`, and then this again."
             )
 
-    def address(self):
-        """Where the running container's page is published, as HOST:PORT; "" if it is not."""
-        answer = Answer("docker", "compose", "port", "app", "8000", cwd=ROOT, env=self.env)
+    def address(self, port=8000):
+        """Where a port of the running container is published, as HOST:PORT; "" if it is not."""
+        answer = Answer("docker", "compose", "port", "app", str(port), cwd=ROOT, env=self.env)
         return answer.stdout if answer.status == 0 else ""
 
     def check_port(self, configuration):
-        ports = [
-            int(port["published"]) for port in configuration["services"]["app"].get("ports", []) if "published" in port
-        ]
-        running = self.address()
-        return "; ".join(steps.check_port(port, running.endswith(f":{port}")) for port in ports) or "none is published"
+        texts = []
+        for port in configuration["services"]["app"].get("ports", []):
+            published = port.get("published", "")
+            if published.isdecimal():  # else Compose chooses one, of a range for example
+                is_ours = self.address(port["target"]).endswith(f":{published}")
+                texts.append(steps.check_port(int(published), is_ours))
+        return "; ".join(texts) or "none is published"
 
     def up(self, debug=False):
         with steps.exclusive_run():
             configuration = self.configuration()
             self.check_dev_container()
             self.check_port(configuration)
+            self.take_ids(configuration)
             self.step("image", "build")
             before = self.container()
             self.step("containers", "up", "--detach")
@@ -176,7 +182,7 @@ class Backend:
                 return
             time.sleep(0.5)
         logs = [self.ask("logs", "--no-log-prefix", "--tail=30", name) for name in failed if name in self.created()]
-        raise Failure("\n".join([*logs, str(failure)])) from None
+        raise Failure("\n".join([str(failure), *logs])) from None
 
     def rows(self):
         lines = self.ask("ps", "--all", "--format=json").splitlines()
@@ -202,7 +208,7 @@ class Backend:
             return "no port of the container is published"
         port = address.rpartition(":")[2]
         status, text = steps.page_answer(port)
-        if status is None or status == 503:
+        if steps.is_no_page(status):
             raise Failure(f"The page at port {port} is not ready: {text}. The log: {self.log}")
         return f"http://localhost:{port}"
 
@@ -216,7 +222,7 @@ class Backend:
 
     def execute(self, *command):
         with steps.exclusive_run():
-            self.configuration()
+            self.take_ids(self.configuration())
             self.step("image", "build")
             self.step("database", "up", "--detach", "--wait", "db")
         terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
@@ -230,9 +236,13 @@ class Backend:
             self.step("Compose stack ended", "down", *options)
 
     def data(self):
-        volume = self.configuration()["volumes"]["db"]["name"]
-        exists = Answer("docker", "volume", "inspect", volume).status == 0
-        return f"the database in the Docker volume {volume}" if exists else None
+        volumes = (self.configuration().get("volumes") or {}).values()
+        answer = Answer("docker", "volume", "ls", "--quiet")
+        if answer.status != 0:
+            raise Failure(f"{answer.stderr}\n`docker volume ls` failed, see above.")
+        names = sorted({volume["name"] for volume in volumes if not volume.get("external")} & {*answer.stdout.split()})
+        what = "the database in the Docker volume" if len(names) == 1 else "all data in the Docker volumes"
+        return f"{what} {', '.join(names)}" if names else None
 
     def delete_data(self):
         self.down("--volumes")

@@ -1,6 +1,7 @@
 """What the backends of ./dev share: errors, steps with their progress, the lock. Python 3.9, standard library."""
 
 import contextlib
+import http.client
 import os
 import shutil
 import socket
@@ -67,7 +68,7 @@ def tail(file, count):
 
 
 class Answer:
-    """What a program that is over at once answered: status (None if it did not run), stdout, stderr."""
+    """The answer of a short program: its status (None if it did not run), stdout and stderr."""
 
     def __init__(self, *command, env=None, **options):
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
@@ -141,7 +142,10 @@ def check_port(port, is_ours):
     if is_ours:
         return f"{port} of 127.0.0.1, served by this project"
     if port_is_taken(port):
-        raise Failure(f"Port {port} is taken by another program: end that, or set APP_PORT to another port (in .env).")
+        raise Failure(
+            f"Port {port} is taken by another program, or by this project started the other way: end that (./dev down ends "
+            "both ways), or set APP_PORT to another port in .env."
+        )
     return f"{port} of 127.0.0.1, free"
 
 
@@ -162,8 +166,13 @@ def page_answer(port):
             return response.status, response.read().decode(errors="replace").strip()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace").strip()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return None, str(error)
+
+
+def is_no_page(status):
+    """Nothing answers, the database or a migration is not there, or /readyz itself fails."""
+    return status is None or status >= 500
 
 
 def note(text):

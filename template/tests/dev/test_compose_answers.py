@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from helpers.engine import RUN, docker
 from helpers.projects import get
+from helpers.waiting import free_port
 
 STDERR_NOISE = {
     "a dollar sign in .env": {".env": "SECRET_KEY=django-insecure-x$9kq#vh$abc\n"},
@@ -245,6 +246,36 @@ def test_a_byte_order_mark_in_env_does_not_hide_the_first_variable(project):
 def test_a_variable_in_a_variable_is_expanded_as_compose_does_it(project):
     project.write(".env", f"BASE={str(project.port)[:2]}\nAPP_PORT=${{BASE}}{str(project.port)[2:]}\n")
     assert f"http://localhost:{project.port}" in project.dev("up", APP_PORT=None).stdout
+
+
+def test_a_second_port_is_not_taken_by_another_program_when_it_is_up(project):
+    port = free_port()
+    project.write("docker-compose.override.yml", f'services: {{app: {{ports: ["127.0.0.1:{port}:5678"]}}}}\n')
+    for _ in range(2):
+        project.dev("up")
+    assert f"{port} of 127.0.0.1, served by this project" in project.dev("doctor").stdout
+
+
+def test_a_reset_names_every_volume_that_it_deletes_and_leaves_external_ones(make_project):
+    project = make_project()
+    external = f"{project.name}-external"
+    docker("volume", "create", external)
+    files = 'services: {app: {volumes: ["media:/media", "theirs:/theirs"]}}\n'
+    project.write(
+        "docker-compose.override.yml",
+        f"{files}volumes: {{media: {{}}, theirs: {{external: true, name: {external}}}}}\n",
+    )
+    try:
+        project.dev("manage", "check")
+        said = project.dev_fails("reset")
+        assert f"This deletes all data in the Docker volumes {project.name}_db, {project.name}_media: add" in said
+        project.dev("reset", "--yes")
+        left = docker("volume", "ls", "--quiet", f"--filter=name={project.name}").split()
+        assert left == [external]
+        assert project.dev("reset", "--yes").stdout == "There is no data to delete.\n"
+    finally:
+        project.dev("down")
+        docker("volume", "rm", external)
 
 
 def test_a_port_that_is_written_into_the_compose_file_is_taken(project):

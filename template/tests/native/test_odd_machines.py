@@ -2,7 +2,7 @@
 
 import pytest
 from helpers.engine import docker
-from helpers.machines import FOLDER, HOME
+from helpers.machines import FOLDER, HOME, PATH
 from helpers.waiting import wait_until
 
 
@@ -54,6 +54,21 @@ def test_a_venv_of_someone_else_is_left_alone(make_machine):
     machine.sh("mkdir -p .venv/mine")
     assert f"{FOLDER}/.venv was not made by ./dev" in machine.dev_fails("up")
     machine.sh("test -d .venv/mine")
+
+
+def test_a_venv_of_someone_else_that_is_active_is_left_alone_too(make_machine):
+    machine = make_machine()
+    machine.sh("python3 -m venv --without-pip .venv")
+    for words in (["up"], ["test"]):
+        said = machine.dev_fails(*words, PATH=f"{FOLDER}/.venv/bin:{PATH}")
+        assert f"{FOLDER}/.venv was not made by ./dev" in said
+
+
+def test_pulled_requirements_are_installed_from_an_active_venv_too(make_set_up_machine):
+    machine = make_set_up_machine()
+    machine.write("requirements-native.txt", f"# pulled\n{machine.read('requirements-native.txt')}")
+    said = machine.sh(". .dev/env && ./dev manage check").stdout
+    assert "packages" in said
 
 
 @pytest.mark.parametrize("variables", [{"PIP_USER": "1"}, {"PIP_TARGET": "/elsewhere"}, {"PIP_PREFIX": "/elsewhere"}])
@@ -116,12 +131,24 @@ def test_a_byte_order_mark_in_env_does_not_hide_the_first_variable(make_set_up_m
         "export APP_PORT='8010'\r\n",
         'APP_PORT="8010" # the page\n',
         "APP_PORT=${NONE:-8010}\n",
+        "SECRET_KEY='a${b}c$$d'\nAPP_PORT=8010\n",
     ],
 )
 def test_env_is_read_as_compose_reads_it(make_set_up_machine, env):
     machine = make_set_up_machine()
     machine.write(".env", env)
     assert "http://localhost:8010" in machine.dev("up").stdout
+    if "SECRET_KEY" in env:
+        show = "from django.conf import settings; print(settings.SECRET_KEY)"
+        assert machine.dev("manage", "shell", "--no-imports", "-c", show).stdout == "a${b}c$$d\n"
+
+
+def test_the_defaults_may_be_uncommented_and_are_missed_if_they_go(make_set_up_machine):
+    machine = make_set_up_machine()
+    machine.sh("sed -i 's/^# APP_PORT=8000/APP_PORT=8020/' .env.example")
+    assert "http://localhost:8020" in machine.dev("up").stdout
+    machine.sh("sed -i '/APP_PORT/d' .env.example")
+    assert ".env.example has the defaults, and none for APP_PORT" in machine.dev_fails("up")
 
 
 def test_an_env_that_is_no_utf8_is_named(make_set_up_machine):

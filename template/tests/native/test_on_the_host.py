@@ -40,6 +40,16 @@ def test_the_commit_hook_is_there(project):
     assert "environment/commit-hook" in project.read(".git/hooks/pre-commit")
 
 
+def test_a_hook_of_ones_own_that_calls_the_projects_stays(project):
+    hook, ours = project.folder / ".git/hooks/pre-commit", project.read(".git/hooks/pre-commit")
+    own = "#!/bin/sh\nmake check || exit 1\nexec environment/commit-hook\n"
+    hook.write_text(own)
+    project.dev("down", "--native")
+    project.dev("up", "--native")
+    assert hook.read_text() == own
+    hook.write_text(ours)
+
+
 def test_commit_hooks_tidy_without_a_database(project):
     project.dev("down", "--native")
     project.write("app/core/untidy.py", "x = [1,2]\n")

@@ -115,7 +115,7 @@ def test_the_database_stopped_and_came_back(page, stack):
         page.reload()
         print(f"told after {time.monotonic() - started:.1f} s")
         expect(headline(page)).to_have_text("The database is not ready.")
-        cause, hint = 'Could not translate host name "db"', "Correct HOST in DATABASES, or start what has that name."
+        cause, hint = 'Could not translate host name "db"', "The container of the database does not run."
         expect(page.get_by_text(re.compile(f"{cause}.*{hint}"))).to_be_visible()
         assert_accessible(page)
     finally:
