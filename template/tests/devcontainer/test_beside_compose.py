@@ -42,3 +42,16 @@ def test_the_editor_attaches_to_the_running_container_as_it_is(project):
     assert json.loads(project.bash("cat ~/.local/state/setup.json").stdout)["status"] == "ready"
     assert project.get()[0] == 200
     assert shares_the_data(project)
+
+
+def test_dev_leaves_an_open_one_alone_and_takes_a_stopped_one(project):
+    project.compose("down")
+    project.devcontainer("up")
+    for words in (["up"], ["down"], ["reset", "--yes"]):
+        assert "type `docker compose stop app`" in project.dev_fails(*words)
+    assert project.get()[0] == 200 and shares_the_data(project)
+    project.compose("stop", "app")
+    project.dev("up")
+    assert project.get()[0] == 200 and shares_the_data(project)
+    project.dev("down")
+    assert project.containers() == []
