@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,8 +14,14 @@ COPY = Path(tempfile.gettempdir(), f"{RUN}-python")
 
 
 def python_for_everyone():
-    """The folder of this Python; of a copy where root's lies in a home folder, as pyenv's do, that no one else may enter."""
-    here = Path(sys.base_prefix)
+    """
+    The folder of a Python that is new enough for ./dev without Docker; of a copy where root's lies in a home folder, as
+    pyenv's do, that no one else may enter.
+    """
+    python = find_python("3.14", "3.13", "3.12")
+    if not python:
+        return "/usr/bin"
+    here = Path(subprocess.check_output([python, "-c", "import sys; print(sys.base_prefix)"], text=True).strip())
     if os.getuid() or all(folder.stat().st_mode & 0o001 for folder in [here, *here.parents]):
         return here / "bin"
     if not COPY.exists():
@@ -32,12 +37,16 @@ def python_for_everyone():
 
 def python_of(*versions):
     """One of these versions on this machine."""
+    return find_python(*versions) or pytest.skip(f"needs a Python of {' or '.join(versions)}")
+
+
+def find_python(*versions):
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for version in versions:
         for path in [shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python")]:
             if path and version_of(path) == version:
                 return Path(path)
-    pytest.skip(f"needs a Python of {' or '.join(versions)}")
+    return None
 
 
 def version_of(path):
