@@ -16,6 +16,7 @@ from environment import locks
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".dev"
+SERVER_FAILED = ("The server ended", "Serving without the database")  # what the supervisor's log says then
 # What the caller's shell may hold for other projects. It would lead this project's programs elsewhere.
 FOREIGN = "PG DJANGO_ PYTHONBREAKPOINT PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV DEV_ENVIRONMENT"
 FOREIGN = tuple(f"{FOREIGN} COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PATH_SEPARATOR".split())
@@ -143,8 +144,8 @@ def check_port(port, is_ours):
         return f"{port} of 127.0.0.1, served by this project"
     if port_is_taken(port):
         raise Failure(
-            f"Port {port} is taken by another program, or by this project started the other way: end that (./dev down ends "
-            "both ways), or set APP_PORT to another port in .env."
+            f"Port {port} is taken by another program: end that, or set APP_PORT to another port in .env. If this project "
+            "itself was started the other way, with Docker or without, ./dev down ends it."
         )
     return f"{port} of 127.0.0.1, free"
 

@@ -16,6 +16,7 @@ from environment.debugging import Listener
 from environment.health import Health
 
 ROOT = watching.ROOT
+DEATHS = 3  # a server that is killed, or that crashes, is started again as often
 RETRY_SECONDS = 30  # for what is fixed outside app/, by `pip install` for example
 execv = os.execv  # a debugger replaces it by one that would debug the new program, too
 
@@ -42,6 +43,7 @@ class Supervisor:
         self.events = SimpleQueue()
         self.waiter = self.server = None
         self.is_migrated = self.has_served = False
+        self.deaths = 0  # of servers, since one answered
         in_container = places.place() != "native"
         self.address = f"{'0.0.0.0' if in_container else '127.0.0.1'}:{places.port()}"  # noqa: S104 in our own container alone
         self.health = Health(places.port())
@@ -104,8 +106,9 @@ class Supervisor:
             return self.on_waited(process.returncode)
         if process is self.server:
             self.server = None
-            if process.returncode < 0 and self.health.state == "ready":
-                self.health.report("starting")  # one that is killed again before it answers is not started again
+            self.deaths = 1 if self.health.state == "ready" else self.deaths + 1
+            if process.returncode < 0 and self.deaths <= DEATHS:
+                self.health.report("starting")
                 say(f"The server was killed (signal {-process.returncode}): starting it again.")
                 self.start_server()
                 return None

@@ -22,7 +22,6 @@ from environment.steps import ROOT, STATE, Failure
 
 SERVER_LOG, SERVER_STATE = STATE / "server.log", STATE / "server.sha256"
 SERVE = [PYTHON, "environment/serve.py"]
-FAILED = ("The server ended", "Serving without the database")  # of the supervisor
 PAGE_SECONDS = 86_400  # the longest wait for a server that runs without an error; a migration may need hours
 NEEDED = ("APP_PORT", "DB_NAME", "DB_USER", "DEBUG")
 # What a shell may have for other projects, and .dev/env takes away; `unset` needs a name.
@@ -100,10 +99,12 @@ class Backend:
             steps.check_port(port, self.serves(port))
             env = self.prepare()
             state = hashlib.sha256(f"{json.dumps(self.values)}{packages.wanted()}{debug}".encode()).hexdigest()
-            if not (self.serves(port) and read(SERVER_STATE) == f"{port} {state}"):
+            is_same = self.serves(port) and read(SERVER_STATE) == f"{port} {state}"
+            is_ready = is_same and steps.page_answer(port) == (200, "ok")
+            if not is_ready and (not is_same or has_failed(steps.tail(SERVER_LOG, 40))):
                 self.serve(port, [*SERVE, "--restart", *(["--debug"] if debug else [])], env)
                 SERVER_STATE.write_text(f"{port} {state}")
-            elif steps.page_answer(port) != (200, "ok"):  # a migration may have come
+            elif not is_ready:  # a migration may have come
                 steps.step("database migrated", PYTHON, "app/manage.py", "wait_for_db", "--migrate", env=env)
                 self.wait_for_page(port)
         return f"http://localhost:{port}"
@@ -118,7 +119,7 @@ class Backend:
         start = time.monotonic()
         while steps.is_no_page(steps.page_answer(port)[0]):
             log = steps.tail(SERVER_LOG, 40)
-            if not self.serves(port) or any(text in log for text in FAILED) or time.monotonic() > start + PAGE_SECONDS:
+            if not self.serves(port) or has_failed(log) or time.monotonic() > start + PAGE_SECONDS:
                 raise Failure(
                     f"{log}\nThe page is not ready, see above. The server goes on trying; ./dev down ends it."
                 )
@@ -183,6 +184,10 @@ class Backend:
             print("note   project: it does not run. ./dev up starts it.")
             return 0
         return steps.call([PYTHON, "app/manage.py", "doctor"], env=self.prepare())
+
+
+def has_failed(log):
+    return any(text in log for text in steps.SERVER_FAILED)
 
 
 def wait_for_end(process, seconds=10):

@@ -51,7 +51,7 @@ def manage(project, *words, **options):
 
 def is_well(project):
     wait_until(lambda: project.get("readyz") == (200, "ok\n"))
-    assert project.get()[0] == 200
+    wait_until(lambda: project.get()[0] == 200)
     manage(project, "wait_for_db")
     assert "doctor.E" not in manage(project, "doctor", "--timeout", "60")
 
@@ -72,6 +72,7 @@ def test_users_log_in_by_email(project):
 def test_there_is_an_sqlite_database_too(project):
     settings = project.read("app/app/settings.py")
     project.write("app/app/settings.py", settings + SQLITE)
+    wait_until(lambda: "settings.py changed: restarting" in project.compose("logs", "app").stdout)
     is_well(project)
 
 

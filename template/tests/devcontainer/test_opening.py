@@ -12,7 +12,7 @@ import pytest
 STATE = "/home/app/.local/state"
 RECORD = f"{STATE}/setup.json"
 SETUP = "environment/setup.py"
-STEPS = ["folder", "git", "commit hooks", "database", "tests"]
+STEPS = ["folder", "git", "commit hooks", "database", "tests", "server"]
 FAILING_TEST = "app/core/tests/test_failing.py"
 
 
@@ -148,7 +148,7 @@ def test_it_outlives_broken_code(make_project, ordinary_uid):
     settings = project.write("app/app/settings.py", "this is no Python\n")
     up = project.devcontainer("up", check=False)
     assert result_of(up) == "error"
-    assert "NOT READY: database failed" in up.stdout
+    assert "NOT READY: database, server failed" in up.stdout
     assert project.container()["State"]["Running"]
     project.write("app/app/settings.py", settings)
     assert "READY after" in project.terminal(SETUP).stdout
