@@ -38,6 +38,7 @@ class Project:
         subprocess.run(["chown", "-R", f"{uid}:{uid}", str(self.folder)], check=True)
         path = f"{python_for_everyone()}{os.pathsep}{self.environment['PATH']}"
         self.environment |= {"HOME": pwd.getpwuid(uid).pw_dir, "PATH": path}
+        self.environment |= {"LD_LIBRARY_PATH": str(python_for_everyone().parent / "lib")}  # of a copied Python
         self.environment.pop("PYENV_ROOT", None)
         group = os.stat("/var/run/docker.sock").st_gid
         self.user = {"user": uid, "group": uid, "extra_groups": [group]}

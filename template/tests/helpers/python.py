@@ -20,7 +20,7 @@ def python_for_everyone():
     """
     python = find_python("3.14", "3.13", "3.12")
     if not python:
-        return "/usr/bin"
+        return Path("/usr/bin")
     here = Path(subprocess.check_output([python, "-c", "import sys; print(sys.base_prefix)"], text=True).strip())
     if os.getuid() or all(folder.stat().st_mode & 0o001 for folder in [here, *here.parents]):
         return here / "bin"
