@@ -49,7 +49,7 @@ def test_dev_leaves_an_open_one_alone_and_takes_a_stopped_one(project):
     project.devcontainer("up")
     for words in (["up"], ["down"], ["reset", "--yes"]):
         assert "type `docker compose stop app`" in project.dev_fails(*words)
-    assert project.get()[0] == 200 and shares_the_data(project)
+    assert project.get_inside("livez")[0] == 200 and shares_the_data(project)
     project.compose("stop", "app")
     project.dev("up")
     assert project.get()[0] == 200 and shares_the_data(project)
