@@ -1,6 +1,5 @@
 """The backend of ./dev that drives Docker Compose. Python 3.9, standard library."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -256,6 +255,4 @@ class Backend:
             print("note   project: it does not run. ./dev up starts it.")
             return 0
         command = ["docker", "compose", "exec", "--no-TTY", "app", "python", "app/manage.py", "doctor"]
-        with contextlib.suppress(KeyboardInterrupt):
-            return subprocess.run(command, cwd=ROOT, env=self.env, check=False).returncode
-        return 130
+        return steps.call(command, env=self.env)

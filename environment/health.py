@@ -6,14 +6,12 @@ migration is no failure, and what is known at once is told at once.
 """
 
 import contextlib
-import http.client
 import os
 import socket
 import threading
-import urllib.error
-import urllib.request
 
 from core import places
+from environment.steps import page_answer
 
 SOCKET = places.state_folder() / "server.sock"
 HOLD_SECONDS = 86_400  # below the healthcheck's timeout
@@ -24,7 +22,7 @@ class Health:
     """The state is "starting", "ready" or "failed". A database that went away leaves it: that is the database's health."""
 
     def __init__(self, port):
-        self.url = f"http://127.0.0.1:{port}/readyz"
+        self.port = port
         self.state, self.told = "starting", None
         self.changed = threading.Condition()
         self.is_serving = threading.Event()
@@ -52,7 +50,7 @@ class Health:
     def poll(self):
         pause = threading.Event()
         while self.is_serving.wait():
-            answer = ask(self.url)
+            _, answer = page_answer(self.port)
             if answer == "ok" and self.state != "ready":
                 self.report("ready")
             elif answer == "unapplied" and self.state == "ready":
@@ -71,17 +69,6 @@ class Health:
             self.changed.wait_for(lambda: self.state not in {"starting", self.told}, HOLD_SECONDS)
             self.told = self.state
             connection.sendall(self.state.encode())
-
-
-def ask(url):
-    """The text of /readyz, for example "ok" or "unapplied"; "" if nothing answers."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        return direct.open(url, timeout=10).read().decode(errors="replace").strip()
-    except urllib.error.HTTPError as error:
-        return error.read().decode(errors="replace").strip()
-    except (OSError, http.client.HTTPException):
-        return ""
 
 
 def probe():

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "app")]
 
 from core import places  # noqa: E402 the path comes first
-from environment import health, hooks, serve  # noqa: E402
+from environment import hooks, serve, steps  # noqa: E402
 
 STATE = places.state_folder()
 RECORD, LOCK = STATE / "setup.json", STATE / "setup.lock"
@@ -155,9 +155,10 @@ def wait_for_page():
     """Until the server answers, whatever it says: its page knows what is wrong with the database."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if answer := health.ask(f"http://127.0.0.1:{places.PORT}/readyz"):
+        status, answer = steps.page_answer(places.PORT)
+        if status:
             return show(f"The page answers, and the database: {answer}")
-        if "The server ended" in serve.LOG.read_text(errors="replace"):
+        if steps.SERVER_ENDED in serve.LOG.read_text(errors="replace"):
             break
         time.sleep(0.05)
     text = f"The server does not answer. Its log says why: {places.command('log')}"

@@ -16,10 +16,10 @@ from environment import locks
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".dev"
-SERVER_FAILED = ("The server ended", "Serving without the database")  # what the supervisor's log says then
+SERVER_ENDED, WITHOUT_DATABASE = "The server ended", "Serving without the database"  # in the supervisor's log
 # What the caller's shell may hold for other projects. It would lead this project's programs elsewhere.
-FOREIGN = "PG DJANGO_ PYTHONBREAKPOINT PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP VIRTUAL_ENV DEV_ENVIRONMENT"
-FOREIGN = tuple(f"{FOREIGN} COMPOSE_ENV_FILES COMPOSE_FILE COMPOSE_PATH_SEPARATOR".split())
+FOREIGN = ("PG", "DJANGO_", "PYTHONBREAKPOINT", "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP")
+FOREIGN += ("VIRTUAL_ENV", "DEV_ENVIRONMENT", "COMPOSE_ENV_FILES", "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR")
 
 
 class Failure(Exception):

