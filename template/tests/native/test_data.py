@@ -1,5 +1,6 @@
 """The data of `./dev` without Docker: kept, refused, carried over, deleted when that is said."""
 
+import pytest
 from helpers.machines import FOLDER
 
 DIGEST = "cd .dev && find postgres password -type f -exec sha256sum {} + | sort"
@@ -89,16 +90,19 @@ def test_a_data_folder_that_cannot_be_read_is_not_called_another_version(make_se
     assert "chmod 700" in said and "version" not in said
 
 
-def test_a_folder_that_is_moved_while_it_is_up_is_still_its_own(make_set_up_machine):
+@pytest.mark.parametrize("verb", ["down", "up"])
+def test_a_folder_that_is_moved_while_it_is_up_is_still_its_own(make_set_up_machine, verb):
     machine = make_set_up_machine()
     # Out of the image's layer, out of which mv would copy and delete.
     machine.run("sh", "-c", f"cp -a '{FOLDER}' '{FOLDER}-new' && rm -r '{FOLDER}' && mv '{FOLDER}-new' '{FOLDER}'")
     machine.dev("up")
     machine.psql("create table kept as select 1")
     machine.run("mv", FOLDER, f"{FOLDER}-moved")
-    machine.dev("down", folder=f"{FOLDER}-moved")
-    assert machine.processes() == {}
+    machine.dev(verb, folder=f"{FOLDER}-moved")
+    if verb == "down":
+        assert machine.processes() == {}
     machine.dev("up", folder=f"{FOLDER}-moved")
+    assert machine.status(path="readyz") == "200"
     assert machine.sh(". .dev/env && psql -Atc 'select count(*) from kept'", folder=f"{FOLDER}-moved").stdout == "1\n"
 
 
