@@ -60,6 +60,10 @@ class Machine:
         """Those of the project, or with that text: their ids and command lines."""
         return dict(line.split(" ", 1) for line in self.program("processes", text, user="0").splitlines())
 
+    def servers(self):
+        """Its processes without PostgreSQL's own children, which come and go."""
+        return {process: line for process, line in self.processes().items() if not line.startswith("postgres: ")}
+
     def kill(self, text):
         self.sh(f"kill -9 {' '.join(self.processes(text))}", folder="/", user="0", check=False)
 
