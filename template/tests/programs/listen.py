@@ -3,6 +3,7 @@
 import socket
 import sys
 
-listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
+address, port = sys.argv[1:]
+listener = socket.create_server((address, int(port)), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 print("listening", flush=True)
 sys.stdin.read()
