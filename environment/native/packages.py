@@ -12,6 +12,7 @@ from environment.steps import ROOT, STATE, Answer, Failure
 
 VENV = ROOT / ".venv"
 PYTHON, RECORD = VENV / "bin/python", STATE / "venv"
+UNFINISHED = "unfinished"  # in the record while packages are installed, and for good if that is killed
 REQUIREMENTS = ROOT / "requirements-native.txt"
 OLDEST, TOO_NEW = (3, 12), (3, 15)  # the locked wheels are for the Pythons between
 NO_PYTHON = (
@@ -46,8 +47,9 @@ def install():
     check_path()
     uv, env = find_uv(), uv_environment()
     runs = f"import sys; sys.exit(not {OLDEST} <= sys.version_info < {TOO_NEW} or sys.prefix == sys.base_prefix)"
-    if Answer(PYTHON, "-c", runs).status != 0:
-        RECORD.write_text("unfinished")
+    is_new = Answer(PYTHON, "-c", runs).status != 0
+    if is_new:
+        RECORD.write_text(UNFINISHED)
         bounds = ">={}.{},<{}.{}".format(*OLDEST, *TOO_NEW)
         try:
             steps.step("Python", uv, "venv", "--quiet", "--clear", "--python", bounds, VENV, env=env)
@@ -56,8 +58,14 @@ def install():
         uv = find_uv()  # it may have been the one that --clear took away
     # What this .venv had beside the requirements stays, and is left alone.
     packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
-    torn = RECORD.read_text() == wanted()  # yet a module is missing: uv trusts its own records
-    steps.step("packages", *packages, *(["--reinstall"] if torn else []), env=env)
+    before = RECORD.read_text()
+    is_torn = not is_new and before in (UNFINISHED, wanted())  # a part is missing, and uv trusts its own records
+    RECORD.write_text(UNFINISHED)
+    try:
+        steps.step("packages", *packages, *(["--reinstall"] if is_torn else []), env=env)
+    except Failure:  # uv has all before it changes anything
+        RECORD.write_text(before)
+        raise
     RECORD.write_text(wanted())
 
 
