@@ -36,6 +36,13 @@ def test_a_first_start_that_is_killed_while_packages_come(make_machine, moments)
     converges(machine)
 
 
+def test_packages_whose_installation_was_killed_are_installed_again(make_set_up_machine):
+    """As a kill in the middle leaves them: the installer's own records are whole, the package is not."""
+    machine = make_set_up_machine()
+    machine.sh("rm -r .venv/lib/python3.*/site-packages/django/utils && printf unfinished > .dev/venv")
+    converges(machine)
+
+
 def test_what_a_killed_first_start_has_left_at_work_is_ended(make_machine):
     machine = make_machine()
     machine.run("./dev", "up", folder=FOLDER, detach=True)
