@@ -54,6 +54,17 @@ def test_it_goes_on_with_docker_where_the_data_is(project):
     assert not (project.folder / ".venv").exists()
 
 
+def test_a_commit_is_tried_where_the_project_runs(project):
+    project.dev("up", "--native")
+    project.dev("down", "--native")
+    project.run("sh", "-c", "rm -r .venv/lib/python3.*/site-packages/django")  # as if it came with a later change
+    project.dev("up", "--docker")
+    project.write("app/core/tidy.py", "x = 1\n")
+    project.run("git", "add", "app/core/tidy.py")
+    said = project.run("git", "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "--message=Tidy").stdout
+    assert "no migration is missing" in said, "the hooks ran"
+
+
 def test_the_page_of_the_other_backend_is_not_called_another_programs(project):
     project.dev("up")
     said = project.dev_fails("up", "--native")
