@@ -42,27 +42,32 @@ def test_it_works_in_any_folder(project, path, cwd):
 
 
 @pytest.mark.parametrize("options", [[], ["--noreload"]])
-def test_the_one_in_the_projects_folder_serves(project, options):
+def test_the_one_in_the_projects_folder_serves(project, options, tmp_path):
     project.manage("migrate", "-v0")
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", *options, str(port)]
-    with subprocess.Popen(
-        command,
-        cwd=project.folder,
-        env=project.environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as server:
+    log = tmp_path / "server.log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command,
+            cwd=project.folder,
+            env=project.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        ) as server,
+    ):
         try:
             assert get(port, "/readyz") == "ok\n"
             assert "<h1>Ready.</h1>" in get(port, "/")
+            deadline = time.monotonic() + 60
+            while '"GET / HTTP/1.1" 200' not in log.read_text():  # written after the answer
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
         finally:
             os.killpg(server.pid, signal.SIGTERM)  # the reloader does not end its child
-        log = server.stderr.read()
-    assert '"GET / HTTP/1.1" 200' in log
-    assert "readyz" not in log
+    assert "readyz" not in log.read_text()
 
 
 def get(port, path):
