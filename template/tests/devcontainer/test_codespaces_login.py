@@ -13,6 +13,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from helpers.browser import visit
 from helpers.waiting import free_port, wait_until
 
 # The servers: DEBUG on, with and without this codespace's own name; DEBUG off, with and without it; and deployed, where
@@ -229,7 +230,7 @@ def page(proxy, launch_browser):
 def test_a_browser_logs_in_at_the_forwarded_address(page, proxy, password, host, origin):
     proxy.host, proxy.origin = host, origin
     page.context.clear_cookies()
-    page.goto(f"https://{ADDRESSES['NAME']}/admin/")
+    visit(page, f"https://{ADDRESSES['NAME']}/admin/")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
@@ -240,7 +241,7 @@ def test_a_browser_logs_in_at_the_forwarded_address(page, proxy, password, host,
 
 def test_another_codespaces_page_cannot_log_in_here(page, proxy):
     proxy.host, proxy.origin = "LOCALHOST", None
-    page.goto(f"https://{ADDRESSES['OTHER']}/")
+    visit(page, f"https://{ADDRESSES['OTHER']}/")
     with page.expect_response("**/admin/login/") as response:
         page.get_by_role("button", name="Log in").click()
     assert response.value.status == 403

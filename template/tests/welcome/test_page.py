@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from helpers.browser import visit
 from helpers.waiting import wait_until
 from PIL import Image
 from playwright.sync_api import expect
@@ -94,7 +95,7 @@ def assert_accessible(page):
 def test_a_ready_environment(page, stack):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
-    page.goto("/")
+    visit(page, "/")
     expect(headline(page)).to_have_text("Ready.")
     text = page.locator("main").inner_text()
     version = stack.psql("show server_version").split()[0]
@@ -108,7 +109,7 @@ def test_a_ready_environment(page, stack):
 
 
 def test_the_database_stopped_and_came_back(page, stack):
-    page.goto("/")
+    visit(page, "/")
     stack.compose("stop", "db")
     try:
         started = time.monotonic()
@@ -127,7 +128,7 @@ def test_the_database_hangs(page, stack):
     stack.compose("pause", "db")
     try:
         started = time.monotonic()
-        page.goto("/")
+        visit(page, "/")
         print(f"told after {time.monotonic() - started:.1f} s")
         expect(headline(page)).to_have_text("The database is not ready.")
         expect(page.get_by_text("No answer while")).to_be_visible()
@@ -140,7 +141,7 @@ def test_it_recovers_without_scripts_too(browser, stack):
     page = browser.new_context(base_url=stack.url, java_script_enabled=False).new_page()
     stack.compose("pause", "db")
     try:
-        page.goto("/")
+        visit(page, "/")
         expect(headline(page)).to_have_text("The database is not ready.")
     finally:
         stack.compose("unpause", "db")
@@ -149,7 +150,7 @@ def test_it_recovers_without_scripts_too(browser, stack):
 
 
 def test_a_migration_is_not_applied(page, stack, unapplied_migration):
-    page.goto("/")
+    visit(page, "/")
     expect(headline(page)).to_have_text("1 migration is not applied.")
     expect(page.get_by_text(unapplied_migration)).to_be_visible()
     assert_accessible(page)
@@ -162,7 +163,7 @@ def test_a_migration_is_not_applied(page, stack, unapplied_migration):
 
 
 def test_the_tests_failed(page, failing_tests):
-    page.goto("/")
+    visit(page, "/")
     expect(headline(page)).to_have_text("The last setup failed.")
     expect(page.get_by_role("listitem").filter(has_text="failed: 1 failed, ")).to_be_visible()
     assert_accessible(page)
@@ -172,13 +173,13 @@ def test_each_scheme_has_its_colors(page):
     colors = {}
     for scheme in ["dark", "light"]:
         page.emulate_media(color_scheme=scheme)
-        page.goto("/")
+        visit(page, "/")
         colors[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colors["dark"] != colors["light"]
 
 
 def test_the_keyboard_reaches_every_link_in_order_and_shows_where_it_is(page):
-    page.goto("/")
+    visit(page, "/")
     links = page.get_by_role("link").all_inner_texts()
     reached = []
     for _ in links:
@@ -190,7 +191,7 @@ def test_the_keyboard_reaches_every_link_in_order_and_shows_where_it_is(page):
 
 
 def test_the_first_admin_is_created_and_logs_in(page, stack):
-    page.goto("/")
+    visit(page, "/")
     command = page.get_by_text("create_admin").inner_text().replace(" exec ", " exec -T ", 1)
     password = re.search(r"Password: (\S+)", stack.run("sh", "-c", command).stdout)[1]
     page.get_by_role("link", name="The admin").click()
@@ -202,7 +203,7 @@ def test_the_first_admin_is_created_and_logs_in(page, stack):
 
 def test_a_login_cookie_does_not_need_the_database(page, stack, database_down):
     page.context.add_cookies([{"name": "sessionid", "value": "of-a-former-login", "url": stack.url}])
-    assert page.goto("/").status == 200
+    assert visit(page, "/").status == 200
 
 
 def test_the_readmes_screenshots(page, tmp_path):
@@ -211,7 +212,7 @@ def test_the_readmes_screenshots(page, tmp_path):
     for scheme in ["light", "dark"]:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": 1000, "height": 600})
-        page.goto("/")
+        visit(page, "/")
         expect(headline(page)).to_have_text("Ready.")
         image = Image.open(io.BytesIO(page.screenshot(full_page=True)))
         file = folder / f"welcome-{scheme}.png"
