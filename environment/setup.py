@@ -3,16 +3,17 @@
 Makes the dev container ready, and says whether it is.
 
 Its record is setup.json in the state folder: the steps that ran, and "running", "ready" or "failed" for the whole. The
-page at / and every new terminal read it.
+page at / and every new terminal read it. A suite of tests that takes long goes on in the background; the environment is
+open meanwhile, and ready when they have passed.
 """
 
 import argparse
 import contextlib
 import datetime
-import fcntl
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -22,12 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:1] = [str(ROOT), str(ROOT / "app")]
 
 from core import places  # noqa: E402 the path comes first
-from environment import hooks, serve, steps  # noqa: E402
+from environment import hooks, locks, serve, steps  # noqa: E402
 
-STATE = places.state_folder()
-RECORD, LOCK = STATE / "setup.json", STATE / "setup.lock"
+STATE, PROGRESS = places.state_folder(), places.tests_progress_file()
+RECORD, LOCK, LOG = STATE / "setup.json", STATE / "setup.lock", STATE / "setup.log"
 SERVE = [sys.executable, "environment/serve.py"]
-RED, GREEN = 41, 42
+# A first start makes the cluster meanwhile, on a slow machine for longer than the default 60 s.
+WAIT = [sys.executable, "app/manage.py", "wait_for_db", "--migrate", "--timeout", "180"]
+TESTS = [sys.executable, "-m", "pytest", "-p", "environment.tests_progress"]
+COLOR = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}  # pytest sees a pipe
+RED, GREEN, BLUE = 41, 42, 44
 
 
 def main():
@@ -37,45 +42,122 @@ def main():
         "--start", action="store_true", help="start the server, finish a setup that was cut off, look for problems"
     )
     action.add_argument("--status", action="store_true", help="say so if the environment is not ready; exit 1 then")
+    parser.add_argument(
+        "--test-seconds",
+        default=5.0,
+        type=float,
+        metavar="SECONDS",
+        help="how long to wait for the tests, which then go on in the background; default: %(default)s",
+    )
     arguments = parser.parse_args()
     if places.place() == "native":
         sys.exit("This sets up the dev container. Without Docker, ./dev up does it.")
     STATE.mkdir(parents=True, exist_ok=True)
     if arguments.status:
         return say_status()
-    with LOCK.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time; and while it is held, a setup is running
-        return start() if arguments.start else set_up()
+    with LOCK.open("a+") as lock:  # one at a time; and while it is held, a setup is running
+        if arguments.start:
+            return start(lock, arguments.test_seconds)
+        if not locks.acquire(lock, seconds=1):  # who looks whether it runs holds the lock for a moment
+            take_over(lock)
+        return set_up(lock, arguments.test_seconds)
 
 
-def set_up():
-    """Every step; the exit status is 1 if one failed."""
-    record = Record()
-    record.step("folder", check_folder)
-    record.step("git", describe_git)
-    record.step("commit hooks", install_hooks)
-    is_migrated = record.step("database", [sys.executable, "app/manage.py", "wait_for_db", "--migrate"])
-    started, said = run([*SERVE, "--detach"])  # it loads while the tests run
-    if is_migrated:
-        record.step("tests", [sys.executable, "-m", "pytest"])
-    record.step("server", lambda: (started, said) if started else wait_for_page())
-    record.end()
-    if record.failed:
-        return say_status()
-    say(GREEN, f"READY after {record.seconds} s. The server listens on port {places.PORT}: see the tab Ports.")
-    return 0
+def take_over(lock):
+    """A setup by hand ends the tests that another one left running, and begins anew."""
+    if pid := locks.read_pid(lock):
+        print("The tests of another setup are running: this one ends them.", flush=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    else:
+        print("Another setup is running: waiting for its end.", flush=True)
+    while not locks.acquire(lock, seconds=60):
+        pass
 
 
-def start():
+def start(lock, test_seconds):
     """Every start of the dev container."""
     subprocess.run([*SERVE, "--detach"], cwd=ROOT, check=False)
+    if not locks.acquire(lock, seconds=1):
+        say_status()
+        return 0
     record = read_record()
     if record is not None and record.get("status") not in {"ready", "failed"}:
-        return set_up()  # it was cut off: the lock is free
+        return set_up(lock, test_seconds)  # it was cut off: the lock is free
     doctor = [sys.executable, "app/manage.py", "doctor", "--timeout", "20", "--verbosity", "0"]
     with contextlib.suppress(subprocess.TimeoutExpired):  # opening is not held up for longer
         subprocess.run(doctor, cwd=ROOT, check=False, timeout=90)
     return say_status()
+
+
+def set_up(lock, test_seconds):
+    """Every step; the exit status is 1 if one failed."""
+    lock.truncate(0)
+    record = Record()
+    record.step("folder", check_folder)
+    record.step("git", describe_git)
+    record.step("commit hooks", install_hooks)
+    is_migrated = record.step("database", WAIT)
+    PROGRESS.unlink(missing_ok=True)
+    LOG.write_text("")
+    sys.stdout.flush()
+    worker = os.fork()  # it has the lock, too
+    if worker:
+        return follow(worker, test_seconds)
+    os._exit(finish(lock, record, is_migrated))
+
+
+def finish(lock, record, is_migrated):
+    """The server and the tests, in a process that goes on if the tests take long. Its output is the log."""
+    parent = os.getppid()
+    os.setsid()
+    locks.write_pid(lock)
+    with LOG.open("a") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    started, said = run([*SERVE, "--detach"])
+    tests = popen(TESTS) if is_migrated else None
+    record.step("server", lambda: (started, said) if started else wait_for_page())
+    if tests:
+        record.step("tests", lambda: output_of(tests))
+    record.end()
+    color, text = result(record.content)
+    say(color, text)
+    if os.getppid() != parent:
+        tell_terminals(color, text)
+    return int(bool(record.failed))
+
+
+def follow(worker, test_seconds):
+    """Show the worker's log until it has ended, or the tests have taken as long as one waits for them."""
+    deadline = time.monotonic() + test_seconds
+    with LOG.open() as log:
+        try:
+            while True:
+                ended, status = os.waitpid(worker, os.WNOHANG)
+                print(log.read(), end="", flush=True)
+                if ended:
+                    return os.waitstatus_to_exitcode(status)
+                if time.monotonic() > deadline and is_open(read_record()):
+                    say_status()
+                    return 0
+                time.sleep(0.02)
+        except KeyboardInterrupt:
+            os.killpg(worker, signal.SIGTERM)
+            return 130
+
+
+def is_open(record):
+    """Whether all but the tests has ended well."""
+    steps = (record or {}).get("steps", [])
+    return [step["name"] for step in steps][-1:] == ["server"] and not any(step["status"] for step in steps)
+
+
+def tell_terminals(color, text):
+    """Those that are open, since nobody waits for the tests any more."""
+    for terminal in Path("/dev/pts").glob("[0-9]*"):
+        with contextlib.suppress(OSError), terminal.open("w") as stream:
+            print(line(color, text), file=stream)
 
 
 class Record:
@@ -134,17 +216,16 @@ def read_record():
 
 def run(command):
     """Return the exit status and the output, which is shown as it comes."""
-    color = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}  # pytest sees a pipe
+    return output_of(popen(command))
+
+
+def popen(command):
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **COLOR}, **options)
+
+
+def output_of(process):
     output = []
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **color},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
     for line in process.stdout:
         print(line, end="", flush=True)
         output.append(line)
@@ -199,30 +280,33 @@ def without_colors(text):
 def say_status():
     """Return 1, and say why, if the environment is not ready."""
     record = read_record()
-    again = f"run: {places.command('setup')}"
     if record is None or record.get("status") == "ready":
         return 0
     if record.get("status") == "failed":
-        failed = ", ".join(str(step.get("name")) for step in record.get("steps", []) if step.get("status"))
-        say(RED, f"NOT READY: {failed} failed. Fix it, then {again}")
-    elif is_running():
-        say(RED, "NOT READY yet: the setup is running.")
+        say(*result(record))
+    elif not locks.is_held(LOCK):
+        say(RED, f"NOT READY: the setup was cut off. To run it again: {places.command('setup')}")
+    elif is_open(record):
+        say(BLUE, f"OPEN; {places.tests_progress()}. It is READY when they have passed. To follow them: tail -f {LOG}")
     else:
-        say(RED, f"NOT READY: the setup was cut off. To {again}")
+        say(RED, "NOT READY yet: the setup is running.")
     return 1
 
 
-def is_running():
-    with LOCK.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+def result(record):
+    """The color and the text for a setup that has ended."""
+    failed = ", ".join(str(step.get("name")) for step in record.get("steps", []) if step.get("status"))
+    if failed:
+        return RED, f"NOT READY: {failed} failed. Fix it, then run: {places.command('setup')}"
+    return GREEN, f"READY after {record['seconds']} s. The server listens on port {places.PORT}: see the tab Ports."
 
 
 def say(color, text):
-    print(f"\n\033[1;37;{color}m {text} \033[0m", flush=True)
+    print(f"\n{line(color, text)}", flush=True)
+
+
+def line(color, text):
+    return f"\033[1;37;{color}m {text} \033[0m"
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ class Supervisor:
         self.in_background = in_background
         self.events = SimpleQueue()
         self.waiter = self.server = None
-        self.is_migrated = self.has_served = False
+        self.is_migrated = self.has_waited = False
+        self.is_database_there = threading.Event()
+        self.crash = None  # the exit status of a server that ended while the waiter was at work
         self.deaths = 0  # of servers, since one answered
         in_container = places.place() != "native"
         self.address = f"{'0.0.0.0' if in_container else '127.0.0.1'}:{places.port()}"  # noqa: S104 in our own container alone
@@ -56,13 +58,17 @@ class Supervisor:
         watching.start(self.events)
         for helper in filter(None, [self.health, self.debugger]):
             helper.start()
+        threading.Thread(target=self.look_for_database, daemon=True).start()
+        self.say_waiting("Loading Django …")
         self.wait_for_database()
+        self.start_server()  # beside the waiter: it loads meanwhile, and holds back its pages
         status = None
         while status is None:
             name, value = self.next_event()
             status = getattr(self, f"on_{name}")(value)
         self.end(self.server)
         self.end(self.waiter)
+        places.starting_file().unlink(missing_ok=True)
         return status
 
     def next_event(self):
@@ -112,55 +118,98 @@ class Supervisor:
                 say(f"The server was killed (signal {-process.returncode}): starting it again.")
                 self.start_server()
                 return None
-            self.health.report("failed")
-            say(
-                f"{steps.SERVER_ENDED} (exit status {process.returncode}, see above). It starts again when a file in app/ is saved."
-            )
+            self.crash = process.returncode
+            if not self.waiter:
+                self.say_crash()
         return None
+
+    def say_crash(self):
+        self.health.report("failed")
+        say(
+            f"{steps.SERVER_ENDED} (exit status {self.crash}, see above). It starts again when a file in app/ is saved."
+        )
 
     def on_waited(self, status):
         """The exit statuses are those of wait_for_db."""
-        if status in {2, 3} and not (self.in_background or self.has_served):
+        if status == 1 and not (self.has_waited or self.is_database_there.is_set()):
+            self.is_database_there.set()  # code that asks the database while it is loaded: once more, when that is there
+            self.wait_for_database("sh", "environment/entrypoint")
+            return None
+        if status in {2, 3} and not (self.in_background or self.has_waited):
             return status  # Compose then knows at once; an editor shows the page that says why
-        self.is_migrated = status == 0
+        self.has_waited, self.is_migrated = True, status == 0
+        places.starting_file().unlink(missing_ok=True)
         if not self.is_migrated:
             self.health.report("failed")
             say(f"{steps.WITHOUT_DATABASE}, or some of its migrations (exit status {status}, see above).")
-        if not self.server:
+        if self.server:
+            self.health.watch()
+        elif self.is_migrated or self.crash is None:
             self.start_server()
+        else:
+            self.say_crash()
         if status == 124:
             self.wait_for_database()
         return None
 
     def resume(self):
+        self.crash = None
         if self.is_migrated:
             self.start_server()
         elif not self.waiter:
             self.wait_for_database()
 
-    def wait_for_database(self):
-        self.waiter = self.start("waiter", [sys.executable, "app/manage.py", "wait_for_db", "--migrate"])
+    def look_for_database(self):
+        """Whether it accepts connections before the waiter looks."""
+        address = [f"--host={os.environ.get('DB_HOST')}", f"--port={os.environ.get('DB_PORT')}"]
+        if steps.Answer("pg_isready", "--quiet", "--timeout=3", *address).status == 0:
+            self.is_database_there.set()
+
+    def wait_for_database(self, *prefix):
+        self.waiter = self.start(
+            "waiter",
+            [*prefix, sys.executable, "app/manage.py", "wait_for_db", "--migrate"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def on_output(self, line):
+        say(line.rstrip("\n"))
+        self.say_waiting(line)
+
+    def say_waiting(self, text):
+        """What the held back pages show."""
+        if not self.has_waited:
+            places.starting_file().write_text(text, encoding="utf-8")
 
     def start_server(self):
         self.end(self.server)
+        self.crash = None
         options = ["-Xfrozen_modules=off"] if self.debugger and self.debugger.is_attached else []
         self.server = self.start("runserver", [sys.executable, *options, "environment/server.py", self.address])
-        self.has_served = True
         self.health.watch()
 
-    def start(self, name, command):
+    def start(self, name, command, **options):
         """Start a child. It inherits a lock, so that a later supervisor finds and ends what a killed one left."""
         with (places.state_folder() / f"{name}.lock").open("a+") as lock:
             locks.take_over(lock)
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=[lock.fileno()], start_new_session=True
-            )
+            options |= {"stdin": subprocess.DEVNULL, "pass_fds": [lock.fileno()], "start_new_session": True}
+            process = subprocess.Popen(command, cwd=ROOT, **options)
             locks.write_pid(lock, process.pid)
-        threading.Thread(target=self.report_end, args=[process], daemon=True).start()
+        output = threading.Thread(target=self.report_output, args=[process.stdout or ()], daemon=True)
+        output.start()
+        threading.Thread(target=self.report_end, args=[process, output], daemon=True).start()
         return process
 
-    def report_end(self, process):
+    def report_output(self, lines):
+        for line in lines:
+            self.events.put(("output", line))
+
+    def report_end(self, process, output):
         process.wait()
+        output.join(timeout=1)  # what a migration has started, and left, may keep the pipe open
         self.events.put(("ended", process))
 
     def end(self, process):

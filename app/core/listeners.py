@@ -14,8 +14,13 @@ def server_was_started():
 
 def server_runs():
     """The supervisor holds its lock as long as it lives."""
+    return is_held("server.lock")
+
+
+def is_held(name):
+    """Whether a process holds that lock of the state folder."""
     try:
-        with (places.state_folder() / "server.lock").open("a") as lock:
+        with (places.state_folder() / name).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True

@@ -92,6 +92,26 @@ def state_folder():
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
 
 
+def starting_file():
+    """It is there while the server waits for the database or migrates, and says what is waited for."""
+    return state_folder() / "starting"
+
+
+def tests_progress_file():
+    """It is there once a setup has begun to run the tests."""
+    return state_folder() / "tests.json"
+
+
+def tests_progress():
+    """How far the tests of a setup are, for a reader."""
+    try:
+        progress = json.loads(tests_progress_file().read_text(encoding="utf-8"))
+        done, total = int(progress["done"]), int(progress["total"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return "tests running"
+    return f"tests running, {done:,} of {total:,}" if total else f"tests running, {done:,} so far"
+
+
 def port():
     """The port that the server listens on."""
     return int(os.environ.get("APP_PORT") or PORT) if place() == "native" else PORT

@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.version import get_docs_version
 
-from core import places
+from core import listeners, places
 from core.wait_for_db import LoginCheck, NotReady, classify
 from core.wait_for_db.checks import limit_statements, unapplied_migrations
 
@@ -69,9 +69,11 @@ class Environment:
             what = "1 migration is" if len(self.unapplied) == 1 else f"{len(self.unapplied)} migrations are"
             names = ", ".join(self.unapplied)
             yield Problem(f"{what} not applied", names, places.command("manage", "migrate"), may_pass=True)
-        if self.setup and not self.setup.has_ended:
-            text = "It is still running, or was cut off."
-            yield Problem("Setup has not ended", text, self.commands["setup"], may_pass=True)
+        if self.setup and self.setup.runs:
+            text = f"{capfirst(places.tests_progress())}. It is ready when they have passed."
+            yield Problem("Open", text, may_pass=True)
+        elif self.setup and not self.setup.has_ended:
+            yield Problem("The setup was cut off", "Run it again.", self.commands["setup"], may_pass=True)
         elif self.setup and self.setup.failed:
             text = " ".join(f"{step.name}: {step.summary}." for step in self.setup.failed)
             yield Problem("The last setup failed", text, self.commands["setup"])
@@ -158,6 +160,10 @@ class Setup:
     @property
     def has_ended(self):
         return self.status in {"ready", "failed"}
+
+    @property
+    def runs(self):
+        return not self.has_ended and listeners.is_held("setup.lock")
 
     @property
     def failed(self):

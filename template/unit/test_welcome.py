@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import tempfile
@@ -48,10 +49,20 @@ class WelcomeTests(TestCase):
         response = self.assert_headline("The last setup failed", may_pass=False)
         self.assertContains(response, "failed: 1 failed, &lt;22&gt; passed in 1.21s")
 
-    def test_a_setup_that_runs(self):
+    def test_a_setup_whose_tests_run(self):
+        self.record.write_text(record("running", DATABASE))
+        with self.record.with_name("setup.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertContains(self.assert_headline("Open", may_pass=True), "Tests running.")
+            for text, shown in [("412, 5000", "412 of 5,000"), ("1412, 0", "1,412 so far")]:
+                done, total = text.split(", ")
+                self.record.with_name("tests.json").write_text(f'{{"done": {done}, "total": {total}}}')
+                self.assertContains(self.assert_headline("Open", may_pass=True), f"Tests running, {shown}.")
+
+    def test_a_setup_that_was_cut_off(self):
         for text in [record("running"), record("running", DATABASE)]:
             self.record.write_text(text)
-            self.assert_headline("Setup has not ended", may_pass=True)
+            self.assert_headline("The setup was cut off", may_pass=True)
 
     def test_a_record_that_cannot_be_read_is_that_of_a_setup_that_was_cut_off(self):
         for text in [
@@ -65,7 +76,7 @@ class WelcomeTests(TestCase):
         ]:
             with self.subTest(text):
                 self.record.write_bytes(text)
-                self.assert_headline("Setup has not ended", may_pass=True)
+                self.assert_headline("The setup was cut off", may_pass=True)
 
     def test_every_command_fits_the_place(self):
         for place in places.COMMANDS:

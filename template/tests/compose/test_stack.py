@@ -22,8 +22,10 @@ def test_the_migrations_are_applied(fresh):
     assert "core_user" in fresh.psql("select tablename from pg_tables where tablename like 'core%'").splitlines()
 
 
-def test_the_log_never_shows_a_refused_connection(fresh):
-    assert "refused" not in fresh.compose("logs").stdout
+def test_the_log_names_a_refused_connection_only_as_what_is_waited_for(fresh):
+    lines = fresh.compose("logs", "--no-log-prefix").stdout.splitlines()
+    assert all(line.startswith("Waiting for ") for line in lines if "refused" in line)
+    assert not any("Traceback" in line for line in lines)
 
 
 def test_the_log_tells_the_address_that_a_browser_uses(fresh):

@@ -12,7 +12,7 @@ import pytest
 STATE = "/home/app/.local/state"
 RECORD = f"{STATE}/setup.json"
 SETUP = "environment/setup.py"
-STEPS = ["folder", "git", "commit hooks", "database", "tests", "server"]
+STEPS = ["folder", "git", "commit hooks", "database", "server", "tests"]
 FAILING_TEST = "app/core/tests/test_failing.py"
 
 

@@ -1,0 +1,124 @@
+"""The application starts beside the database: what a browser, a probe and a command see meanwhile."""
+
+import time
+
+import pytest
+from helpers.waiting import wait_until
+
+SLOW_FIRST_START = """
+services:
+  db:
+    configs:
+      - {source: slow, target: /docker-entrypoint-initdb.d/slow.sh}
+configs:
+  slow:
+    content: "sleep 20"
+"""
+ASKING_VIEW = """
+from core.models import User
+from django.http import HttpResponse
+from django.urls import path
+
+urlpatterns = [path("", lambda request: HttpResponse(f"{User.objects.count()} users"))]
+"""
+ASKING_APP = """
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    name = "core"
+
+    def ready(self):
+        from django.db import connection
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+"""
+
+
+@pytest.fixture
+def slow(make_project):
+    """A project whose database needs 20 s for its first start."""
+    project = make_project()
+    project.write("docker-compose.override.yml", SLOW_FIRST_START)
+    return project
+
+
+def answers_meanwhile(project):
+    """What / answered, from the first page that could be seen to the first that was the project's own."""
+    answers = []
+
+    def is_there():
+        status, text = project.get()
+        if status:
+            answers.append((status, text))
+        return status == 200
+
+    wait_until(is_there)
+    return answers
+
+
+def test_each_page_says_what_is_waited_for_until_it_comes(slow):
+    slow.write("app/app/urls.py", ASKING_VIEW)
+    slow.compose("up", "--detach", "--build")
+    answers = answers_meanwhile(slow)
+    assert answers[-1] == (200, "0 users")
+    statuses = {status for status, _ in answers[:-1]}
+    assert statuses == {503}, "a view met a missing table, or there was no page meanwhile"
+    assert any("Waiting for" in text and 'http-equiv="refresh"' in text for _, text in answers)
+    assert "Traceback" not in slow.compose("logs", "app").stdout
+
+
+def test_the_probes_meanwhile(slow):
+    slow.compose("up", "--detach", "--build")
+    wait_until(lambda: slow.get("livez")[0] == 200)
+    assert slow.get("readyz") == (503, "starting\n")
+    assert slow.get("static/admin/css/base.css")[0] == 200
+    assert slow.get("no-such-page")[0] == 503
+    slow.compose("up", "--wait")
+    assert slow.get("readyz") == (200, "ok\n")
+    assert slow.get("no-such-page")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["pytest", "-q", "app/core"],
+        ["sh", "-c", "python manage.py test"],
+        ["python", "app/manage.py", "migrate"],
+        ["psql", "--command=select 1"],
+    ],
+)
+def test_a_command_on_a_fresh_machine_waits_for_the_database(slow, command):
+    slow.compose("build")
+    started = time.monotonic()
+    slow.compose("run", "--rm", "app", *command)
+    assert time.monotonic() - started > 20, "the database was there before the command: nothing was tried"
+
+
+def test_a_command_without_a_database_is_not_held_up(slow):
+    slow.compose("build")
+    said = slow.compose("run", "--rm", "--no-deps", "app", "sh", "-c", "echo done").stdout
+    assert said.rstrip().endswith("done") and "Waiting" not in said
+
+
+def test_code_that_asks_the_database_while_it_is_loaded(slow):
+    slow.write("app/core/apps.py", ASKING_APP)
+    slow.compose("up", "--wait", "--build")
+    assert slow.get("readyz") == (200, "ok\n")
+    assert slow.get()[0] == 200
+
+
+def test_an_edit_meanwhile_is_served_afterwards(slow):
+    slow.compose("up", "--detach", "--build")
+    wait_until(lambda: slow.get("livez")[0] == 200)
+    slow.write("app/app/urls.py", ASKING_VIEW)
+    assert answers_meanwhile(slow)[-1] == (200, "0 users")
+
+
+def test_a_syntax_error_meanwhile_is_told_at_once_and_survived(slow):
+    slow.compose("up", "--detach", "--build")
+    wait_until(lambda: slow.get("livez")[0] == 200)
+    whole = slow.write("app/app/urls.py", "this is no Python\n")
+    wait_until(lambda: "SyntaxError" in slow.compose("logs", "app").stdout)
+    slow.write("app/app/urls.py", whole)
+    wait_until(lambda: slow.get()[0] == 200)
