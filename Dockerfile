@@ -9,15 +9,16 @@ FROM python:${PYTHON_VERSION}-slim-trixie AS base
 ENV PATH=/opt/venv/bin:$PATH VIRTUAL_ENV=/opt/venv PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 UV_LINK_MODE=copy
 # Debian's images empty apt's cache after every install; here it is a cache mount. Manuals and translations stay out.
 RUN rm -f /etc/apt/apt.conf.d/docker-clean \
-    && printf 'path-exclude=/usr/share/%s/*\n' doc locale man > /etc/dpkg/dpkg.cfg.d/without-documentation
+    && { printf 'path-exclude=/usr/share/%s/*\n' doc locale man \
+    && printf 'path-include=/usr/share/%s\n' 'doc/*/copyright' locale/locale.alias; } > /etc/dpkg/dpkg.cfg.d/without-documentation
 WORKDIR /workspace
 
 # The lock in parts: a new package is no reason to compile psycopg2 again, or to fetch uv.
 FROM base AS lock
 COPY requirements.txt requirements-dev.txt ./
-RUN part() { awk -v "name=^$1==" '/^[^ ]/ { named = $0 ~ name } named == '"$2" "$3"; } \
+RUN part() { name=$1 named=$2; shift 2; awk -v "name=^$name==" '/^[^ ]/ { named = $0 ~ name } named == '"$named" "$@"; } \
     && part uv 1 requirements-dev.txt > uv.txt \
-    && part psycopg2 1 requirements.txt > psycopg2.txt \
+    && part psycopg2 1 requirements.txt requirements-dev.txt > psycopg2.txt \
     && part psycopg2 0 requirements.txt > production.txt \
     && part psycopg2 0 requirements-dev.txt > development.txt
 RUN ! grep -q ^psycopg2-binary *.txt \

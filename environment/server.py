@@ -42,6 +42,7 @@ def prepare_runserver():
     # The supervisor migrates. Django's own check ends the server if the database is down.
     BaseCommand.check_migrations = lambda self: None
     hold_back_pages()
+    remember_early_questions()
     Command.on_bind = lambda self, port: print(f"Serving {places.url()}", flush=True)  # the port that a browser uses
 
 
@@ -71,6 +72,22 @@ def hold_back_pages():
 
     BaseHandler.get_response = lambda handler, request: answer(request) or get_response(handler, request)
     BaseHandler.get_response_async = answer_async
+
+
+def remember_early_questions():
+    """Code that asks the database while it is loaded, and bears its absence, is to be loaded again once it is there."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    ensure_connection = BaseDatabaseWrapper.ensure_connection
+
+    def remember(connection):
+        if places.starting_file().exists():
+            places.asked_early_file().touch()
+        else:
+            BaseDatabaseWrapper.ensure_connection = ensure_connection
+        ensure_connection(connection)
+
+    BaseDatabaseWrapper.ensure_connection = remember
 
 
 def explain_breakpoint(*args, **kwargs):

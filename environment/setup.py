@@ -28,8 +28,7 @@ from environment import hooks, locks, serve, steps  # noqa: E402
 STATE, PROGRESS = places.state_folder(), places.tests_progress_file()
 RECORD, LOCK, LOG = STATE / "setup.json", STATE / "setup.lock", STATE / "setup.log"
 SERVE = [sys.executable, "environment/serve.py"]
-# A first start makes the cluster meanwhile, on a slow machine for longer than the default 60 s.
-WAIT = [sys.executable, "app/manage.py", "wait_for_db", "--migrate", "--timeout", "180"]
+WAIT = ["sh", "environment/entrypoint", sys.executable, "app/manage.py", "wait_for_db", "--migrate"]
 TESTS = [sys.executable, "-m", "pytest", "-p", "environment.tests_progress"]
 COLOR = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}  # pytest sees a pipe
 RED, GREEN, BLUE = 41, 42, 44
@@ -65,14 +64,11 @@ def main():
 
 def take_over(lock):
     """A setup by hand ends the tests that another one left running, and begins anew."""
-    if pid := locks.read_pid(lock):
-        print("The tests of another setup are running: this one ends them.", flush=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
-    else:
-        print("Another setup is running: waiting for its end.", flush=True)
-    while not locks.acquire(lock, seconds=60):
-        pass
+    print("Another setup is running: this one ends its tests.", flush=True)
+    while not locks.acquire(lock, seconds=0.5):
+        if pid := locks.read_pid(lock):  # it is at its tests
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
 
 def start(lock, test_seconds):
@@ -81,6 +77,7 @@ def start(lock, test_seconds):
     if not locks.acquire(lock, seconds=1):
         say_status()
         return 0
+    lock.truncate(0)
     record = read_record()
     if record is not None and record.get("status") not in {"ready", "failed"}:
         return set_up(lock, test_seconds)  # it was cut off: the lock is free
@@ -93,12 +90,12 @@ def start(lock, test_seconds):
 def set_up(lock, test_seconds):
     """Every step; the exit status is 1 if one failed."""
     lock.truncate(0)
+    PROGRESS.unlink(missing_ok=True)
     record = Record()
     record.step("folder", check_folder)
     record.step("git", describe_git)
     record.step("commit hooks", install_hooks)
     is_migrated = record.step("database", WAIT)
-    PROGRESS.unlink(missing_ok=True)
     LOG.write_text("")
     sys.stdout.flush()
     worker = os.fork()  # it has the lock, too
@@ -117,7 +114,7 @@ def finish(lock, record, is_migrated):
         os.dup2(log.fileno(), 2)
     started, said = run([*SERVE, "--detach"])
     tests = popen(TESTS) if is_migrated else None
-    record.step("server", lambda: (started, said) if started else wait_for_page())
+    record.step("server", lambda: (started, said) if started else wait_for_page(is_migrated))
     if tests:
         record.step("tests", lambda: output_of(tests))
     record.end()
@@ -125,7 +122,7 @@ def finish(lock, record, is_migrated):
     say(color, text)
     if os.getppid() != parent:
         tell_terminals(color, text)
-    return int(bool(record.failed))
+    return int(bool(failed_steps(record.content)))
 
 
 def follow(worker, test_seconds):
@@ -138,19 +135,23 @@ def follow(worker, test_seconds):
                 print(log.read(), end="", flush=True)
                 if ended:
                     return os.waitstatus_to_exitcode(status)
-                if time.monotonic() > deadline and is_open(read_record()):
+                record = read_record()
+                if time.monotonic() > deadline and has_served(record):
                     say_status()
-                    return 0
+                    return int(bool(failed_steps(record)))
                 time.sleep(0.02)
         except KeyboardInterrupt:
             os.killpg(worker, signal.SIGTERM)
             return 130
 
 
-def is_open(record):
-    """Whether all but the tests has ended well."""
-    steps = (record or {}).get("steps", [])
-    return [step["name"] for step in steps][-1:] == ["server"] and not any(step["status"] for step in steps)
+def has_served(record):
+    """Whether the setup is at its tests, the last step."""
+    return [step["name"] for step in (record or {}).get("steps", [])][-1:] == ["server"]
+
+
+def failed_steps(record):
+    return [str(step.get("name")) for step in record.get("steps", []) if step.get("status")]
 
 
 def tell_terminals(color, text):
@@ -177,10 +178,6 @@ class Record:
     def seconds(self):
         return self.content["seconds"]
 
-    @property
-    def failed(self):
-        return [step["name"] for step in self.content["steps"] if step["status"]]
-
     def step(self, name, action):
         """Run a command, or a function that returns (exit status, text). Return whether it succeeded."""
         print(f"\n\033[1m▶ {name}\033[0m", flush=True)
@@ -193,7 +190,7 @@ class Record:
         return status == 0
 
     def end(self):
-        self.content["status"] = "failed" if self.failed else "ready"
+        self.content["status"] = "failed" if failed_steps(self.content) else "ready"
         self.write()
 
     def write(self):
@@ -232,12 +229,12 @@ def output_of(process):
     return process.wait(), "".join(output)
 
 
-def wait_for_page():
-    """Until the server answers, whatever it says: its page knows what is wrong with the database."""
+def wait_for_page(is_migrated):
+    """Until the server answers, whatever it says of a database that is not migrated."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         status, answer = steps.page_answer(places.PORT)
-        if status:
+        if status and not (is_migrated and answer == "starting"):
             return show(f"The page answers, and the database: {answer}")
         if steps.SERVER_ENDED in serve.LOG.read_text(errors="replace"):
             break
@@ -286,7 +283,9 @@ def say_status():
         say(*result(record))
     elif not locks.is_held(LOCK):
         say(RED, f"NOT READY: the setup was cut off. To run it again: {places.command('setup')}")
-    elif is_open(record):
+    elif has_served(record) and failed_steps(record):
+        say(*result(record))
+    elif has_served(record):
         say(BLUE, f"OPEN; {places.tests_progress()}. It is READY when they have passed. To follow them: tail -f {LOG}")
     else:
         say(RED, "NOT READY yet: the setup is running.")
@@ -295,9 +294,8 @@ def say_status():
 
 def result(record):
     """The color and the text for a setup that has ended."""
-    failed = ", ".join(str(step.get("name")) for step in record.get("steps", []) if step.get("status"))
-    if failed:
-        return RED, f"NOT READY: {failed} failed. Fix it, then run: {places.command('setup')}"
+    if failed := failed_steps(record):
+        return RED, f"NOT READY: {', '.join(failed)} failed. Fix it, then run: {places.command('setup')}"
     return GREEN, f"READY after {record['seconds']} s. The server listens on port {places.PORT}: see the tab Ports."
 
 

@@ -17,6 +17,7 @@ from environment.health import Health
 
 ROOT = watching.ROOT
 DEATHS = 3  # a server that is killed, or that crashes, is started again as often
+WAITS = 10  # of a minute each, for the stack's own database, before the pages are served without it
 RETRY_SECONDS = 30  # for what is fixed outside app/, by `pip install` for example
 execv = os.execv  # a debugger replaces it by one that would debug the new program, too
 
@@ -32,6 +33,11 @@ def forget_bytecode(path):
             Path(cache_from_source(path)).unlink()
 
 
+def is_own_database_there():
+    """Whether the stack's own database container runs, which then has a name."""
+    return os.environ.get("DB_HOST") == "db" and steps.Answer("getent", "hosts", "db").status == 0
+
+
 class Supervisor:
     """
     Reacts to events, each a name and a value: ("changed", paths), ("ended", process), ("debug", whether a client is
@@ -43,7 +49,9 @@ class Supervisor:
         self.events = SimpleQueue()
         self.waiter = self.server = None
         self.is_migrated = self.has_waited = False
-        self.is_database_there = threading.Event()
+        self.has_loaded = threading.Event()  # or the database was there: what fails then fails again
+        self.waits = 0
+        self.said = ""  # by the waiter
         self.crash = None  # the exit status of a server that ended while the waiter was at work
         self.deaths = 0  # of servers, since one answered
         in_container = places.place() != "native"
@@ -59,6 +67,7 @@ class Supervisor:
         for helper in filter(None, [self.health, self.debugger]):
             helper.start()
         threading.Thread(target=self.look_for_database, daemon=True).start()
+        places.asked_early_file().unlink(missing_ok=True)
         self.say_waiting("Loading Django …")
         self.wait_for_database()
         self.start_server()  # beside the waiter: it loads meanwhile, and holds back its pages
@@ -131,9 +140,12 @@ class Supervisor:
 
     def on_waited(self, status):
         """The exit statuses are those of wait_for_db."""
-        if status == 1 and not (self.has_waited or self.is_database_there.is_set()):
-            self.is_database_there.set()  # code that asks the database while it is loaded: once more, when that is there
+        if status == 1 and not (self.has_waited or self.has_loaded.is_set()):
+            self.has_loaded.set()  # code that asks the database while it is loaded: once more, when that is there
             self.wait_for_database("sh", "environment/entrypoint")
+            return None
+        if status == 124 and not self.has_waited and self.waits < WAITS and is_own_database_there():
+            self.wait_for_database()  # a first start that loads a dump, for example
             return None
         if status in {2, 3} and not (self.in_background or self.has_waited):
             return status  # Compose then knows at once; an editor shows the page that says why
@@ -142,7 +154,9 @@ class Supervisor:
         if not self.is_migrated:
             self.health.report("failed")
             say(f"{steps.WITHOUT_DATABASE}, or some of its migrations (exit status {status}, see above).")
-        if self.server:
+        asked_early = places.asked_early_file().exists()
+        places.asked_early_file().unlink(missing_ok=True)
+        if self.server and not (self.is_migrated and asked_early):
             self.health.watch()
         elif self.is_migrated or self.crash is None:
             self.start_server()
@@ -163,21 +177,25 @@ class Supervisor:
         """Whether it accepts connections before the waiter looks."""
         address = [f"--host={os.environ.get('DB_HOST')}", f"--port={os.environ.get('DB_PORT')}"]
         if steps.Answer("pg_isready", "--quiet", "--timeout=3", *address).status == 0:
-            self.is_database_there.set()
+            self.has_loaded.set()
 
     def wait_for_database(self, *prefix):
+        self.waits += 1
         self.waiter = self.start(
             "waiter",
             [*prefix, sys.executable, "app/manage.py", "wait_for_db", "--migrate"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         )
 
-    def on_output(self, line):
-        say(line.rstrip("\n"))
-        self.say_waiting(line)
+    def on_output(self, chunk):
+        """The waiter's; a line is shown before it is whole, for migrate ends it after the migration."""
+        text = chunk.decode(errors="replace")
+        print(text, end="", file=sys.stderr, flush=True)
+        self.said = (self.said + text)[-4000:]
+        if "Waiting for " in self.said or " is ready (" in self.said:
+            self.has_loaded.set()
+        self.say_waiting(next((line for line in reversed(self.said.splitlines()) if line.strip()), ""))
 
     def say_waiting(self, text):
         """What the held back pages show."""
@@ -198,14 +216,14 @@ class Supervisor:
             options |= {"stdin": subprocess.DEVNULL, "pass_fds": [lock.fileno()], "start_new_session": True}
             process = subprocess.Popen(command, cwd=ROOT, **options)
             locks.write_pid(lock, process.pid)
-        output = threading.Thread(target=self.report_output, args=[process.stdout or ()], daemon=True)
+        output = threading.Thread(target=self.report_output, args=[process], daemon=True)
         output.start()
         threading.Thread(target=self.report_end, args=[process, output], daemon=True).start()
         return process
 
-    def report_output(self, lines):
-        for line in lines:
-            self.events.put(("output", line))
+    def report_output(self, process):
+        while process.stdout and (chunk := os.read(process.stdout.fileno(), 65536)):
+            self.events.put(("output", chunk))
 
     def report_end(self, process, output):
         process.wait()

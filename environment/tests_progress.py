@@ -6,6 +6,7 @@ and takes databases of its own, so that `pytest` can be typed meanwhile.
 import json
 import time
 
+from django.conf import settings
 from django.db import connections
 
 from core import places
@@ -15,9 +16,11 @@ EVERY_SECONDS = 0.5
 
 
 def pytest_sessionstart(session):
-    for connection in connections.all():
+    for connection in connections.all() if settings.configured else ():
         if connection.vendor == "postgresql":
             connection.settings_dict["TEST"]["NAME"] = f"{connection.creation._get_test_db_name()}_of_setup"
+    if hasattr(session.config.option, "create_db"):  # of pytest-django; a kept one would be out of date some day
+        session.config.option.create_db = True
     if not hasattr(session.config, "workerinput"):  # of pytest-xdist
         session.config.pluginmanager.register(Progress())
 

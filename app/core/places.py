@@ -97,6 +97,11 @@ def starting_file():
     return state_folder() / "starting"
 
 
+def asked_early_file():
+    """It is there if the server's code asked the database while it was loaded, before the migrations."""
+    return state_folder() / "asked-early"
+
+
 def tests_progress_file():
     """It is there once a setup has begun to run the tests."""
     return state_folder() / "tests.json"

@@ -69,14 +69,8 @@ class Environment:
             what = "1 migration is" if len(self.unapplied) == 1 else f"{len(self.unapplied)} migrations are"
             names = ", ".join(self.unapplied)
             yield Problem(f"{what} not applied", names, places.command("manage", "migrate"), may_pass=True)
-        if self.setup and self.setup.runs:
-            text = f"{capfirst(places.tests_progress())}. It is ready when they have passed."
-            yield Problem("Open", text, may_pass=True)
-        elif self.setup and not self.setup.has_ended:
-            yield Problem("The setup was cut off", "Run it again.", self.commands["setup"], may_pass=True)
-        elif self.setup and self.setup.failed:
-            text = " ".join(f"{step.name}: {step.summary}." for step in self.setup.failed)
-            yield Problem("The last setup failed", text, self.commands["setup"])
+        if self.setup:
+            yield from self.setup.find_problems(self.commands["setup"])
 
     @property
     def headline(self):
@@ -157,13 +151,23 @@ class Setup:
         except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
             return cls("unreadable", 0.0, None, [])
 
+    def find_problems(self, command):
+        if self.failed:
+            text = " ".join(f"{step.name}: {step.summary}." for step in self.failed)
+            yield Problem("The last setup failed", text, command, may_pass=not self.has_ended)
+        elif self.has_ended:
+            return
+        elif not listeners.is_held("setup.lock"):
+            yield Problem("The setup was cut off", "Run it again.", command, may_pass=True)
+        elif [step.name for step in self.steps][-1:] == ["server"]:
+            text = f"{capfirst(places.tests_progress())}. It is ready when they have passed."
+            yield Problem("Open", text, may_pass=True)
+        else:
+            yield Problem("Setup is running", "This page then shows what comes of it.", may_pass=True)
+
     @property
     def has_ended(self):
         return self.status in {"ready", "failed"}
-
-    @property
-    def runs(self):
-        return not self.has_ended and listeners.is_held("setup.lock")
 
     @property
     def failed(self):

@@ -14,6 +14,7 @@ from django.test import TestCase, override_settings
 from core import places
 
 DATABASE = {"name": "database", "seconds": 0.5, "status": 0, "summary": "OK"}
+SERVER = {"name": "server", "seconds": 0.5, "status": 0, "summary": "The page answers"}
 PASSING = {"name": "tests", "seconds": 1.5, "status": 0, "summary": "23 passed in 1.21s"}
 FAILING = {"name": "tests", "seconds": 1.5, "status": 1, "summary": "1 failed, <22> passed in 1.21s"}
 
@@ -50,7 +51,7 @@ class WelcomeTests(TestCase):
         self.assertContains(response, "failed: 1 failed, &lt;22&gt; passed in 1.21s")
 
     def test_a_setup_whose_tests_run(self):
-        self.record.write_text(record("running", DATABASE))
+        self.record.write_text(record("running", DATABASE, SERVER))
         with self.record.with_name("setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.assertContains(self.assert_headline("Open", may_pass=True), "Tests running.")
@@ -58,6 +59,10 @@ class WelcomeTests(TestCase):
                 done, total = text.split(", ")
                 self.record.with_name("tests.json").write_text(f'{{"done": {done}, "total": {total}}}')
                 self.assertContains(self.assert_headline("Open", may_pass=True), f"Tests running, {shown}.")
+            self.record.write_text(record("running", DATABASE))
+            self.assert_headline("Setup is running", may_pass=True)
+            self.record.write_text(record("running", DATABASE, SERVER | {"status": 1}))
+            self.assert_headline("The last setup failed", may_pass=True)
 
     def test_a_setup_that_was_cut_off(self):
         for text in [record("running"), record("running", DATABASE)]:

@@ -33,6 +33,50 @@ class CoreConfig(AppConfig):
         with connection.cursor() as cursor:
             cursor.execute("select 1")
 """
+FORGIVING_APP = """
+from django.apps import AppConfig
+from django.db import DatabaseError
+
+
+class CoreConfig(AppConfig):
+    name = "core"
+
+    def ready(self):
+        from django.contrib.auth.models import Group
+        try:
+            self.groups = Group.objects.count()
+        except DatabaseError:
+            self.groups = "unknown"
+"""
+GROUPS_VIEW = """
+from django.apps import apps
+from django.http import HttpResponse
+from django.urls import path
+
+urlpatterns = [path("", lambda request: HttpResponse(f"{apps.get_app_config('core').groups} groups"))]
+"""
+MIGRATION = """
+import time
+from django.db import migrations
+
+
+def run(apps, schema_editor):
+    print("MIGRATING")
+    {}
+
+
+class Migration(migrations.Migration):
+    dependencies = []
+    operations = [migrations.RunPython(run)]
+"""
+
+
+def add_migration(project, body):
+    project.write("app/added/__init__.py", "")
+    project.write("app/added/migrations/__init__.py", "")
+    project.write("app/added/migrations/0001_initial.py", MIGRATION.format(body))
+    settings = project.read("app/app/settings.py")
+    project.write("app/app/settings.py", settings.replace("INSTALLED_APPS = [", 'INSTALLED_APPS = [\n    "added",', 1))
 
 
 @pytest.fixture
@@ -122,3 +166,56 @@ def test_a_syntax_error_meanwhile_is_told_at_once_and_survived(slow):
     wait_until(lambda: "SyntaxError" in slow.compose("logs", "app").stdout)
     slow.write("app/app/urls.py", whole)
     wait_until(lambda: slow.get()[0] == 200)
+
+
+def test_code_that_bears_the_databases_absence_is_loaded_again_once_it_is_there(slow):
+    slow.write("app/core/apps.py", FORGIVING_APP)
+    slow.write("app/app/urls.py", GROUPS_VIEW)
+    slow.compose("up", "--wait", "--build")
+    wait_until(lambda: slow.get() == (200, "0 groups"))
+
+
+def test_the_server_starts_once_where_its_code_asks_nothing(slow):
+    slow.compose("up", "--wait", "--build")
+    assert slow.compose("logs", "app").stdout.count("Serving http://localhost") == 1
+
+
+def test_a_first_start_that_needs_longer_than_a_minute_is_no_failure(slow):
+    slow.write("docker-compose.override.yml", SLOW_FIRST_START.replace("sleep 20", "sleep 75"))
+    slow.write("app/app/urls.py", ASKING_VIEW)
+    slow.compose("up", "--detach", "--build")
+    answers = answers_meanwhile(slow)
+    assert {status for status, _ in answers[:-1]} == {503} and answers[-1] == (200, "0 users")
+    slow.compose("up", "--wait")
+
+
+def test_a_migration_that_fails_runs_once(slow):
+    add_migration(slow, "raise RuntimeError('of the test')")
+    assert slow.compose("up", "--wait", "--build", check=False).returncode != 0
+    log = slow.compose("logs", "app").stdout
+    assert log.count("MIGRATING") == 1 and "RuntimeError: of the test" in log
+
+
+def test_the_migration_that_runs_is_shown(slow):
+    add_migration(slow, "time.sleep(10)")
+    slow.compose("up", "--detach", "--build")
+    wait_until(lambda: "Applying added.0001_initial..." in slow.get()[1])
+    assert "Applying added.0001_initial..." in slow.compose("logs", "app").stdout
+    assert slow.get()[0] == 503
+
+
+def test_a_dev_container_whose_code_asks_the_database_while_it_is_loaded_opens(make_project, ordinary_uid):
+    project = make_project(ordinary_uid)
+    project.write("docker-compose.override.yml", SLOW_FIRST_START)
+    project.write(
+        ".devcontainer/devcontainer.json",
+        project.read(".devcontainer/devcontainer.json")
+        .replace('"dockerComposeFile": [', '"dockerComposeFile": ["../docker-compose.override.yml", ', 1)
+        .replace(
+            '["../docker-compose.override.yml", "../docker-compose.yml"',
+            '["../docker-compose.yml", "../docker-compose.override.yml"',
+            1,
+        ),
+    )
+    project.write("app/core/apps.py", ASKING_APP)
+    assert "READY after" in project.devcontainer("up").stdout
