@@ -3,7 +3,6 @@ The first weeks of somebody's own project: what proves the template is deleted, 
 come, in the style of Django's documentation, README.md is their own, the folder has another name. All is still green.
 """
 
-import json
 import shutil
 from pathlib import Path
 
@@ -149,9 +148,7 @@ def test_native_serves_it_too(grown):
 
 def test_the_dev_container_opens_ready(grown):
     grown.dev("down", "--docker")
-    up = grown.devcontainer("up")
-    assert "READY after" in up.stdout
-    assert json.loads(grown.bash("cat ~/.local/state/setup.json").stdout)["status"] == "ready"
+    grown.open_in_editor()
     grown.compose("down")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from helpers.engine import ENVIRONMENT, ROOT, RUN, docker, run
 from helpers.python import python_for_everyone
-from helpers.waiting import free_port
+from helpers.waiting import free_port, wait_until
 
 SERVER_LOG = "/home/app/.local/state/server.log"
 
@@ -76,6 +76,23 @@ class Project:
     def terminal(self, command, **options):
         """Run a shell command in the dev container, as its editor's terminals would."""
         return self.run("devcontainer", "exec", "--workspace-folder", ".", "bash", "-c", command, **options)
+
+    def open_in_editor(self, *arguments):
+        """Open the dev container as an editor does; its tests may go on after that: wait until they have ended well."""
+        said = self.devcontainer("up", *arguments).stdout
+        assert json.loads(said.strip().splitlines()[-1])["outcome"] == "success", said
+        assert "READY after" in said or "OPEN; tests running" in said, said
+        assert self.setup_status() == "ready", said
+        return said
+
+    def setup_status(self):
+        """ "ready" or "failed", as the record of the setup has it, once that has ended."""
+
+        def ended():
+            status = json.loads(self.bash("cat ~/.local/state/setup.json").stdout)["status"]
+            return status != "running" and status
+
+        return wait_until(ended)
 
     def exec_argv(self, *command):
         """The command line that runs *command* in the application's container: quicker, and with a stdin."""
