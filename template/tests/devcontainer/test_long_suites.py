@@ -93,7 +93,7 @@ def test_tests_can_be_typed_meanwhile(slow):
 
 
 def test_a_setup_by_hand_begins_anew(slow):
-    assert "this one ends them" in slow.bash(f"{SETUP} --test-seconds 0").stdout
+    assert "this one ends its tests" in slow.bash(f"{SETUP} --test-seconds 0").stdout
     assert record(slow)["status"] == "running"
     runs = slow.bash(
         "grep --text --files-with-matches 'environment.tests_progres[s]' /proc/[0-9]*/cmdline", check=False
