@@ -17,11 +17,12 @@ import pytest
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_slow(number, db):
+def test_slow(number, django_user_model, db):
     deadline = time.monotonic() + 300
     while not Path(f"/tmp/go-{number // 6}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path("/tmp/fail").exists()
+    django_user_model.objects.count()
 """
 
 
@@ -83,13 +84,13 @@ def test_red_is_as_loud_as_ever(slow):
     assert "The last setup failed" in slow.get_inside()[1]
 
 
-def test_tests_can_be_typed_meanwhile(slow):
-    slow.write(
-        "app/core/tests/test_quick.py",
-        "def test_quick(django_user_model, db):\n    django_user_model.objects.count()\n",
-    )
+def test_tests_can_be_typed_meanwhile_and_disturb_nothing(slow):
+    wait_until(lambda: "test_slow" in slow.bash(f"cat {STATE}/setup.log").stdout)
+    quick = "def test_quick(django_user_model, db):\n    django_user_model.objects.count()\n"
+    slow.write("app/core/tests/test_quick.py", quick)
     assert "1 passed" in slow.bash("pytest -q app/core/tests/test_quick.py", check=False).stdout
-    assert record(slow)["status"] == "running"
+    slow.bash("touch /tmp/go-0 /tmp/go-1")
+    assert slow.setup_status() == "ready"
 
 
 def test_a_setup_by_hand_begins_anew(slow):
