@@ -85,7 +85,8 @@ def test_red_is_as_loud_as_ever(slow):
 
 
 def test_tests_can_be_typed_meanwhile_and_disturb_nothing(slow):
-    wait_until(lambda: "test_slow" in slow.bash(f"cat {STATE}/setup.log").stdout)
+    connected = "select count(*) from pg_stat_activity where datname like 'test%'"
+    wait_until(lambda: slow.psql(connected) == "1")
     quick = "def test_quick(django_user_model, db):\n    django_user_model.objects.count()\n"
     slow.write("app/core/tests/test_quick.py", quick)
     assert "1 passed" in slow.bash("pytest -q app/core/tests/test_quick.py", check=False).stdout
