@@ -19,8 +19,15 @@ def restore_stack(project, files):
     """The Compose stack healthy, its work tree clean but for *files*."""
     project.restore(files)
     if not are_running(project) or project.get("readyz") != (200, "ok\n"):
+        wait_until(lambda: not is_running_and_unhealthy(project.container("db")))
         project.compose("up", "--wait")
     wait_until(lambda: project.get("readyz") == (200, "ok\n"))
+
+
+def is_running_and_unhealthy(container):
+    """Docker calls what was paused unhealthy until the next probe, and `up --wait` fails at once then."""
+    state = container["State"] if container else {"Running": False}
+    return state["Running"] and state["Health"]["Status"] == "unhealthy"
 
 
 def are_running(project):
