@@ -4,6 +4,7 @@ Within a container: seconds until a server's command answers, and until a saved 
 server.py PORT COMMAND...
 """
 
+import http.client
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ def wait_for(answer):
             with urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/marker/", timeout=5) as response:  # noqa: S310
                 if response.read().decode() == answer:
                     return time.monotonic() - started
-        except OSError:
+        except (OSError, http.client.HTTPException):  # a server that is being ended
             pass
         time.sleep(0.005)
     sys.exit("no answer within 120 s")
