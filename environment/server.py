@@ -18,7 +18,7 @@ STARTING_PAGE = """\
 <title>Starting …</title>
 <style>:root {{ color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif }} body {{ max-width: 40rem; margin: 20vh auto; padding: 0 1rem }}</style>
 <h1>Starting …</h1>
-<p>The page comes by itself as soon as the database is ready and its migrations are applied.</p>
+<p>This page reloads by itself as soon as the database is ready and its migrations are applied.</p>
 <p><code>{}</code></p>
 """
 

@@ -4,16 +4,7 @@ import json
 import time
 
 import pytest
-
-SLOW_FIRST_START = """
-services:
-  db:
-    configs:
-      - {source: slow, target: /docker-entrypoint-initdb.d/slow.sh}
-configs:
-  slow:
-    content: "sleep 20"
-"""
+from helpers.projects import SLOW_FIRST_START
 
 # What most projects have: it asks the unix socket, where the temporary server of the first start listens too.
 ON_THE_SOCKET = """

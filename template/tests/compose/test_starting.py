@@ -3,17 +3,9 @@
 import time
 
 import pytest
+from helpers.projects import SLOW_FIRST_START
 from helpers.waiting import wait_until
 
-SLOW_FIRST_START = """
-services:
-  db:
-    configs:
-      - {source: slow, target: /docker-entrypoint-initdb.d/slow.sh}
-configs:
-  slow:
-    content: "sleep 20"
-"""
 ASKING_VIEW = """
 from core.models import User
 from django.http import HttpResponse

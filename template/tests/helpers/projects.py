@@ -15,6 +15,16 @@ from helpers.engine import ENVIRONMENT, ROOT, RUN, docker, run
 from helpers.python import python_for_everyone
 from helpers.waiting import free_port, wait_until
 
+# A compose file whose database needs 20 s for its first start.
+SLOW_FIRST_START = """
+services:
+  db:
+    configs:
+      - {source: slow, target: /docker-entrypoint-initdb.d/slow.sh}
+configs:
+  slow:
+    content: "sleep 20"
+"""
 SERVER_LOG = "/home/app/.local/state/server.log"
 
 
