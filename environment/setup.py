@@ -31,6 +31,7 @@ SERVE = [sys.executable, "environment/serve.py"]
 WAIT = ["sh", "environment/entrypoint", sys.executable, "app/manage.py", "wait_for_db", "--migrate"]
 TESTS = [sys.executable, "-m", "pytest", "-p", "environment.tests_progress"]
 COLOR = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}  # pytest sees a pipe
+NEW_SECONDS = 3  # as long after a setup there is nothing new for the doctor to find
 RED, GREEN, BLUE = 41, 42, 44
 
 
@@ -81,6 +82,8 @@ def start(lock, test_seconds):
     record = read_record()
     if record is not None and record.get("status") not in {"ready", "failed"}:
         return set_up(lock, test_seconds)  # it was cut off: the lock is free
+    if record and time.time() < RECORD.stat().st_mtime + NEW_SECONDS:
+        return say_status()
     doctor = [sys.executable, "app/manage.py", "doctor", "--timeout", "20", "--verbosity", "0"]
     with contextlib.suppress(subprocess.TimeoutExpired):  # opening is not held up for longer
         subprocess.run(doctor, cwd=ROOT, check=False, timeout=90)
@@ -95,26 +98,26 @@ def set_up(lock, test_seconds):
     record.step("folder", check_folder)
     record.step("git", describe_git)
     record.step("commit hooks", install_hooks)
+    started = run([*SERVE, "--detach"])  # it loads Django while the database starts
     is_migrated = record.step("database", WAIT)
     LOG.write_text("")
     sys.stdout.flush()
     worker = os.fork()  # it has the lock, too
     if worker:
         return follow(worker, test_seconds)
-    os._exit(finish(lock, record, is_migrated))
+    os._exit(finish(lock, record, started, is_migrated))
 
 
-def finish(lock, record, is_migrated):
-    """The server and the tests, in a process that goes on if the tests take long. Its output is the log."""
+def finish(lock, record, started, is_migrated):
+    """The page and the tests, in a process that goes on if the tests take long. Its output is the log."""
     parent = os.getppid()
     os.setsid()
     locks.write_pid(lock)
     with LOG.open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    started, said = run([*SERVE, "--detach"])
     tests = popen(TESTS) if is_migrated else None
-    record.step("server", lambda: (started, said) if started else wait_for_page(is_migrated))
+    record.step("server", lambda: started if started[0] else wait_for_page(is_migrated))
     if tests:
         record.step("tests", lambda: output_of(tests))
     record.end()

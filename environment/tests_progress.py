@@ -19,8 +19,8 @@ def pytest_sessionstart(session):
     for connection in connections.all() if settings.configured else ():
         if connection.vendor == "postgresql":
             connection.settings_dict["TEST"]["NAME"] = f"{connection.creation._get_test_db_name()}_of_setup"
-    if hasattr(session.config.option, "create_db"):  # of pytest-django; a kept one would be out of date some day
-        session.config.option.create_db = True
+    if hasattr(session.config.option, "reuse_db"):  # of pytest-django; nobody would need what it keeps
+        session.config.option.reuse_db = False
     if not hasattr(session.config, "workerinput"):  # of pytest-xdist
         session.config.pluginmanager.register(Progress())
 

@@ -10,5 +10,5 @@ def project(tmp_path):
     execute("DROP DATABASE IF EXISTS grown WITH (FORCE)")
     execute("CREATE DATABASE grown")
     yield Project(tmp_path)
-    for name in ["grown", "test_grown"]:
+    for name in ["grown", "test_grown", "grown_tests_template"]:
         execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -9,7 +9,15 @@ from pathlib import Path
 import psycopg2
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ["app", "manage.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "requirements-native.txt"]
+COPIED = [
+    "app",
+    "environment",
+    "manage.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-native.txt",
+]
 
 
 class Project:
@@ -51,10 +59,12 @@ class Project:
         return self.run(sys.executable, "-m", "pytest", "-q", *args, **options)
 
 
-def execute(sql):
-    """Run *sql* outside of any transaction, in the database of the user's own name."""
+def execute(sql, database=None):
+    """Run *sql* outside of any transaction, in the development database or another one."""
     names = {"host": "DB_HOST", "port": "DB_PORT", "user": "DB_USER", "password": "DB_PASS", "dbname": "DB_NAME"}
-    connection = psycopg2.connect(**{name: os.environ[variable] for name, variable in names.items()})
+    connection = psycopg2.connect(
+        **{name: os.environ[variable] for name, variable in names.items()} | ({"dbname": database} if database else {})
+    )
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(sql)

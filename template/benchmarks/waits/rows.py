@@ -1,0 +1,407 @@
+"""What is measured: the contestants, and a function for each row of the table."""
+
+import datetime
+import http.client
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+sys.path.append(str(ROOT / "template/tests"))
+
+from helpers.debugger import Debugger  # noqa: E402 the path comes first
+
+FIRST_VERSION = "7dbdac4"
+RUN = f"waits-{secrets.token_hex(3)}"
+OURS, TUTORIAL, BEFORE, DJANGO = "ours", "tutorial's stack", "first version", "Django's runserver"
+SHOP, DEFAULTS = "ours, with 240 tests", "defaults of Django and pytest-django"
+GROWN = ("1,000 tests", "5,000 tests", "10 migrations", "100 migrations", "500 migrations")
+NAMES = (OURS, TUTORIAL, BEFORE, DJANGO, SHOP, DEFAULTS, *GROWN)
+ROWS = {}  # by name
+VIEW = """
+from django.http import HttpResponse
+urlpatterns = [path("marker/", lambda request: HttpResponse("{marker}")), *urlpatterns]
+"""
+
+
+class Row:
+    """A line of the table for each figure. *measure* takes a contestant, and returns its figures and its parts."""
+
+    def __init__(self, title, other, measure, aims, ours=OURS):
+        self.title, self.contestants, self.measure = title, (ours, other), measure
+        self.aims = {figure.replace("_", " "): aim for figure, aim in aims.items()}  # for each figure's ratio
+
+
+def row(title, other, ours=OURS, **aims):
+    def register(function):
+        ROWS[function.__name__.replace("_", "-")] = Row(title, other, function, aims, ours)
+        return function
+
+    return register
+
+
+class Contestant:
+    """A folder with a Compose project of its own."""
+
+    def __init__(self, name, parent):
+        self.name = name
+        self.folder = parent / f"{RUN}-{NAMES.index(name)}"
+        if name == TUTORIAL:
+            shutil.copytree(HERE / "tutorial", self.folder)
+        else:
+            call("git", "clone", "--quiet", str(ROOT), str(self.folder))
+            if name == BEFORE:
+                call("git", "checkout", "--quiet", FIRST_VERSION, cwd=self.folder)
+            if name in (SHOP, DEFAULTS):
+                self.add_shop()
+            if name in GROWN:
+                self.grow(int(name.split()[0].replace(",", "")), name.split()[1])
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port = listener.getsockname()[1]
+        foreign = ("APP_", "COMPOSE_", "DB_", "DJANGO_", "PG", "VIRTUAL_ENV", "PYTHON")
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        self.env |= {"APP_PORT": str(self.port)}
+        if name != TUTORIAL and os.getuid() != 1000:
+            self.env |= {"APP_UID": str(os.getuid()), "APP_GID": str(os.getgid())}
+
+    def edit(self, path, *replacements):
+        text = (self.folder / path).read_text()
+        for old, new in replacements:
+            if old not in text:
+                sys.exit(f"{path} has no {old!r}")
+            text = text.replace(old, new, 1)
+        (self.folder / path).write_text(text)
+
+    def add_shop(self):
+        shutil.copytree(HERE / "shop", self.folder / "app/shop")
+        self.edit("app/app/settings.py", ('    "welcome",', '    "shop",\n    "welcome",'))
+        self.edit("app/app/urls.py", ("urlpatterns = [", 'urlpatterns = [\n    path("shop/", include("shop.urls")),'))
+        if self.name == DEFAULTS:
+            self.edit("app/app/settings.py", ("if TESTING:", "if False:"))  # the hasher of passwords
+            self.edit("pyproject.toml", ('"-p", "environment.faster_tests",', '"-p", "no:environment.faster_tests",'))
+
+    def grow(self, count, what):
+        if what == "tests":
+            test = "def test(number, django_user_model, db):\n    assert django_user_model.objects.count() == 0\n"
+            decorated = f'import pytest\n\n\n@pytest.mark.parametrize("number", range({count}))\n{test}'
+            (self.folder / "app/core/tests/test_many.py").write_text(decorated)
+            return
+        shutil.copytree(HERE / "shop", self.folder / "app/shop")
+        (self.folder / "app/shop/tests.py").unlink()
+        self.edit("app/app/settings.py", ('    "welcome",', '    "shop",\n    "welcome",'))
+        names = ["0001_initial", *(f"{number:04}_field" for number in range(2, count + 1))]
+        model = "    operations = [migrations.CreateModel('Grown', [('id', models.BigAutoField(primary_key=True))])]\n"
+        for number, (name, before) in enumerate(zip(names, [None, *names], strict=False)):
+            field = (
+                f"    operations = [migrations.AddField('Grown', 'field_{number}', models.IntegerField(default=0))]\n"
+            )
+            needs = f"    dependencies = [('shop', '{before}')]\n" if before else ""
+            text = f"from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n{needs}"
+            (self.folder / f"app/shop/migrations/{name}.py").write_text(text + (field if before else model))
+        fields = "".join(f"    field_{number} = models.IntegerField(default=0)\n" for number in range(1, count))
+        model = f"from django.db import models\n\n\nclass Grown(models.Model):\n    id = models.BigAutoField(primary_key=True)\n{fields}"
+        (self.folder / "app/shop/models.py").write_text(model)
+
+    def call(self, *command, **options):
+        return call(*command, cwd=self.folder, env=self.env, **options)
+
+    def compose(self, *arguments):
+        return self.call("docker", "compose", "--progress=quiet", *arguments)
+
+    def begin(self, *command):
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def answer(self, path="/"):
+        """(status, text), or (None, "")."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path, headers={"Host": "localhost"})
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return None, ""
+        finally:
+            connection.close()
+
+    def get(self):
+        return self.answer()[0]
+
+    def image(self):
+        return f"{self.folder.name}-app"
+
+    def log_moment(self, service, text):
+        """Seconds since the epoch of the first line of a service's log with that text; None without one."""
+        for line in self.compose("logs", "--timestamps", "--no-log-prefix", service).splitlines():
+            stamp, _, said = line.partition(" ")
+            if text in said:
+                return datetime.datetime.fromisoformat(f"{stamp[:26]}+00:00").timestamp()
+        return None
+
+    def remove(self):
+        self.compose("down", "--volumes", "--rmi=local", "--timeout=1")
+        for image in call("docker", "image", "ls", "--quiet", f"--filter=reference=vsc-{self.folder.name}-*").split():
+            call("docker", "image", "rm", "--force", image)
+        if (self.folder / ".dev").exists():
+            subprocess.run([self.folder / "dev", "down"], check=False, env=self.env, capture_output=True)
+
+
+def call(*command, **options):
+    done = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+    if done.returncode:
+        sys.exit(
+            f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        )
+    return done.stdout.strip()
+
+
+def timed(function, *arguments):
+    started = time.monotonic()
+    result = function(*arguments)
+    return time.monotonic() - started, result
+
+
+def build(contestant):
+    contestant.compose("build", "app")
+
+
+@row("image built, nothing cached", TUTORIAL, seconds=0.7)
+def image(contestant):
+    call("docker", "builder", "prune", "--all", "--force")
+    subprocess.run(["docker", "image", "rm", "--force", contestant.image()], check=False, capture_output=True)
+    return {"seconds": timed(build, contestant)[0]}, {}
+
+
+@row("size of the development image, MB", TUTORIAL, MB=0.6)
+def size(contestant):
+    build(contestant)
+    return {"MB": int(call("docker", "image", "inspect", "--format={{.Size}}", contestant.image())) / 1e6}, {}
+
+
+def up(contestant):
+    started, began = time.time(), time.monotonic()
+    process = contestant.begin("docker", "compose", "up", "--detach")
+    page = ready = None
+    while ready is None:
+        status, now = contestant.get(), time.monotonic() - began
+        page = page or (now if status else None)
+        ready = now if status == 200 else None
+        if now > 300:
+            sys.exit(f"{contestant.name}: no page within 300 s")
+        time.sleep(0.005)
+    process.wait()
+    state = json.loads(call("docker", "inspect", f"{contestant.folder.name}-app-1"))[0]["State"]
+    container = datetime.datetime.fromisoformat(f"{state['StartedAt'][:26]}+00:00").timestamp()
+    parts = {"container started": container - started}
+    for part, service, text in [
+        ("PostgreSQL ready", "db", "listening on IPv4"),
+        ("migrated", "app", "Running migrations"),
+    ]:
+        if moment := contestant.log_moment(service, text):
+            parts[part] = moment - started
+    return {"page": page, "ready": ready}, parts
+
+
+@row("first `up`, empty volume", TUTORIAL, page=0.6, ready=0.85)
+def first_up(contestant):
+    build(contestant)
+    contestant.compose("down", "--volumes", "--timeout=1")
+    return up(contestant)
+
+
+@row("second `up`", TUTORIAL, ready=0.7)
+def second_up(contestant):
+    build(contestant)
+    contestant.compose("up", "--detach")
+    while contestant.get() != 200:
+        time.sleep(0.05)
+    contestant.compose("down", "--timeout=5")
+    return up(contestant)
+
+
+def cpu_seconds(group):
+    text = Path("/sys/fs/cgroup", group.lstrip("/"), "cpu.stat").read_text()
+    return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
+
+
+def process_seconds(names):
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            command, _, rest = stat.read_text().rpartition(")")
+        except OSError:  # it has ended
+            continue
+        if command.partition("(")[2] in names:
+            ticks += sum(map(int, rest.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@row("idle, percent of a core over a minute", TUTORIAL, stack=None, stack_and_engine=None)
+def idle(contestant):
+    """Aim: at most 1 % with the engine. The other contestant is down meanwhile."""
+    build(contestant)
+    contestant.compose("up", "--detach")
+    while contestant.get() != 200:
+        time.sleep(0.05)
+    time.sleep(20)
+    pids = [
+        call("docker", "inspect", "--format={{.State.Pid}}", container)
+        for container in contestant.compose("ps", "--quiet").split()
+    ]
+    groups = [Path(f"/proc/{pid}/cgroup").read_text().strip().rpartition(":")[2] for pid in pids]
+    groups = [str(Path(group).parent) if Path(group).name == "init" else group for group in groups]
+    engine = {"dockerd", "containerd", "containerd-shim", "docker-proxy", "runc"}
+    before = sum(map(cpu_seconds, groups)), process_seconds(engine)
+    time.sleep(60)
+    after = sum(map(cpu_seconds, groups)), process_seconds(engine)
+    contestant.compose("down", "--volumes", "--timeout=1")
+    stack, both = (after[0] - before[0]) / 0.6, (sum(after) - sum(before)) / 0.6
+    return {"stack": stack, "stack and engine": both}, {"engine": both - stack}
+
+
+def open_in_editor(contestant):
+    seconds, _ = timed(contestant.call, "devcontainer", "up", "--workspace-folder", str(contestant.folder))
+    inside = ["devcontainer", "exec", "--workspace-folder", str(contestant.folder)]
+    record = contestant.call(*inside, "sh", "-c", "cat ~/.local/state/setup.json || echo '{\"steps\": []}'")
+    parts = {step["name"]: step["seconds"] for step in json.loads(record)["steps"] if step["seconds"] >= 0.1}
+    parts["CLI, containers and post-start"] = seconds - sum(parts.values())
+    contestant.compose(
+        "-f", "docker-compose.yml", "-f", ".devcontainer/docker-compose.yml", "down", "--volumes", "--timeout=1"
+    )
+    return {"seconds": seconds}, parts
+
+
+@row("`devcontainer up`, image built", BEFORE, seconds=0.55)
+def devcontainer(contestant):
+    build(contestant)
+    return open_in_editor(contestant)
+
+
+@row("`devcontainer up`, no layers, package caches kept", BEFORE, seconds=0.6)
+def devcontainer_cold(contestant):
+    images = call("docker", "image", "ls", "--quiet", f"--filter=reference=*{contestant.folder.name}*").split()
+    subprocess.run(["docker", "image", "rm", "--force", *images], check=False, capture_output=True)
+    call("docker", "builder", "prune", "--all", "--force", "--filter=type=regular")
+    return open_in_editor(contestant)
+
+
+def server_row(contestant, ours):
+    build(contestant)
+    (contestant.folder / "server.py").write_bytes((HERE / "server.py").read_bytes())
+    contestant.compose("up", "--detach", "--wait", "db")
+    contestant.compose("run", "--rm", "app", "python", "app/manage.py", "migrate")
+    command = ours if contestant.name != DJANGO else ["python", "app/manage.py", "runserver", "0.0.0.0:8000"]
+    answer = contestant.compose("run", "--rm", "app", "python", "server.py", "8000", *command)
+    return json.loads(answer.splitlines()[-1]), {}
+
+
+@row("the server, beside the first version's", BEFORE, server_start=0.5, save_to_page=0.5)
+def server(contestant):
+    command = ["python", "environment/serve.py"] if contestant.name == OURS else ["bash", ".devcontainer/serve"]
+    return server_row(contestant, command)
+
+
+@row("the server, beside Django's own", DJANGO, server_start=1, save_to_page=1)
+def server_django(contestant):
+    return server_row(contestant, ["python", "environment/serve.py"])
+
+
+@row("the server with a debugger attached", BEFORE, save_to_page=0.85)
+def debugged(contestant):
+    """As F5 does it: attach, save, and wait until the page shows it."""
+    build(contestant)
+    contestant.compose("up", "--detach", "--wait")
+    urls = contestant.folder / "app/app/urls.py"
+    text = urls.read_text()
+    attach = {"request": "attach", "connect": {"port": 5678}, "subProcess": True, "django": True}
+    execute = partial(exec_line, contestant)
+    try:
+        with Debugger(execute, attach, {}) as debugger:
+            debugger.wait_for_process()
+            for process in ("what answers now", "the one that the reloader starts"):
+                marker = secrets.token_hex(4)
+                started = time.monotonic()
+                urls.write_text(text + VIEW.format(marker=marker))
+                wait_for_marker(contestant, marker, process)
+                seconds = time.monotonic() - started
+                time.sleep(1.5)  # a watcher may begin after the server
+    finally:
+        urls.write_text(text)
+    contestant.compose("down", "--volumes", "--timeout=1")
+    return {"save to page": seconds}, {}
+
+
+def exec_line(contestant, *command):
+    container = f"{contestant.folder.name}-app-1"
+    return ["docker", "exec", "--interactive", container, *command]
+
+
+def wait_for_marker(contestant, marker, process):
+    deadline = time.monotonic() + 120
+    while contestant.answer("/marker/")[1] != marker:
+        if time.monotonic() > deadline:
+            sys.exit(f"{contestant.name}: no answer of {process} within 120 s")
+        time.sleep(0.005)
+
+
+@row("`./dev test` without Docker, first of all", BEFORE, seconds=0.45)
+def native_test(contestant):
+    subprocess.run([contestant.folder / "dev", "down"], check=False, env=contestant.env, capture_output=True)
+    for name in (".dev", ".venv"):
+        shutil.rmtree(contestant.folder / name, ignore_errors=True)
+    way = ["--native"]
+    return {"seconds": timed(contestant.call, "./dev", *way, "test")[0]}, {}
+
+
+@row("`./dev up` without Docker, again", BEFORE, seconds=1)
+def native_up_again(contestant):
+    contestant.call("./dev", "--native", "up")
+    return {"seconds": timed(contestant.call, "./dev", "--native", "up")[0]}, {}
+
+
+@row("a dependency added, image built again", BEFORE, seconds=None)
+def dependency(contestant):
+    """`inflection` is small, pure Python, and needed by nothing here; its hash is taken from the index."""
+    contestant.call("git", "checkout", "--quiet", "--", "requirements.txt", "requirements-dev.txt")
+    build(contestant)
+    lock = "docker compose run --rm --no-deps -T app sh -c".split()
+    compile_it = "echo inflection==0.5.1 | uv pip compile --quiet --no-header --generate-hashes -"
+    locked = contestant.call(*lock, compile_it)
+    with (contestant.folder / "requirements.txt").open("a") as file:
+        file.write(f"{locked}\n# {secrets.token_hex(4)}\n")
+    seconds, _ = timed(build, contestant)
+    contestant.call("git", "checkout", "--quiet", "--", "requirements.txt")
+    return {"seconds": seconds}, {}
+
+
+@row("240 tests; one more, by name", DEFAULTS, ours=SHOP, all=0.5, by_name=0.5)
+def tests(contestant):
+    """The database's server is up; the durations are those of the terminal's commands."""
+    contestant.compose("up", "--detach", "--wait", "--build")
+    if not list((contestant.folder / "app/shop/migrations").glob("0001*")):
+        contestant.compose("exec", "--no-TTY", "app", "python", "manage.py", "makemigrations", "shop")
+    pytest = ["exec", "--no-TTY", "app", "pytest", "-q"]
+    contestant.compose(*pytest, "app/shop/tests.py::test_models[0]")
+    everything, _ = timed(contestant.compose, *pytest, "app/shop")
+    parallel, _ = timed(contestant.compose, *pytest, "-n", "auto", "app/shop")
+    added = contestant.folder / "app/shop/test_added.py"
+    added.write_text(f"def test_added(db):\n    assert {secrets.randbits(32)}\n")
+    one, _ = timed(contestant.compose, *pytest, "app/shop/test_added.py::test_added")
+    added.unlink()
+    return {"all": everything, "all, -n auto": parallel, "by name": one}, {}
+
+
+for name in GROWN:
+    ROWS[name.replace(",", "").replace(" ", "-")] = Row(
+        f"`devcontainer up`, fresh and with {name}", name, devcontainer, {"seconds": None}
+    )
