@@ -225,8 +225,11 @@ class Backend:
             self.step("image", "build")
             self.step("database", "up", "--detach", "--wait", "db")
         terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
+        self.become("run", "--rm", "--no-deps", *terminal, "app", *command)
+
+    def become(self, *arguments):
         os.chdir(ROOT)
-        os.execvpe("docker", ["docker", "compose", "run", "--rm", "--no-deps", *terminal, "app", *command], self.env)
+        os.execvpe("docker", ["docker", "compose", *arguments], self.env)
 
     def down(self, *options):
         with steps.exclusive_run():
@@ -250,9 +253,7 @@ class Backend:
         yield "port", lambda: self.check_port(self.configuration())
 
     def doctor(self):
-        """The project's own doctor, where the project runs; the exit status."""
-        if not self.address() and not self.ask("ps", "--quiet", "--status=running", "app"):
-            print("note   project: it does not run. ./dev up starts it.")
-            return 0
-        command = ["docker", "compose", "exec", "--no-TTY", "app", "python", "app/manage.py", "doctor"]
-        return steps.call(command, env=self.env)
+        """The project's own doctor, where the project runs."""
+        if self.container():
+            self.become("exec", "--no-TTY", "app", "python", "app/manage.py", "doctor")
+        print("note   project: it does not run. ./dev up starts it.")

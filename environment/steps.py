@@ -178,8 +178,3 @@ def is_no_page(status):
 
 def note(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def call(command, env):
-    """Run a command whose output is the answer to the user; return its exit status."""
-    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
