@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +24,14 @@ def version():
         if "permission denied" in engine.stderr.lower():
             return None, "you may not use the Docker engine that runs here (add yourself to the group docker)"
         return None, f"no Docker engine answers: {engine.reason}"
-    compose = Answer("docker", "compose", "version", "--short")
-    found = compose.stdout.lstrip("v").split(".")
-    if compose.status != 0 or not all(map(str.isdecimal, found[:2])) or tuple(map(int, found[:2])) < MINIMUM_COMPOSE:
-        there = compose.stdout if compose.status == 0 else "none"
-        return None, f"Compose {'.'.join(map(str, MINIMUM_COMPOSE))} or newer is needed, and there is {there}"
-    return f"Docker {engine.stdout}, Compose {compose.stdout}", None
+    compose = Answer("docker", "compose", "version", "--short").stdout
+    found = re.match(r"v?(\d+)\.(\d+)", compose)
+    if not found or (int(found[1]), int(found[2])) < MINIMUM_COMPOSE:
+        return (
+            None,
+            f"Compose {MINIMUM_COMPOSE[0]}.{MINIMUM_COMPOSE[1]} or newer is needed, and there is {compose or 'none'}",
+        )
+    return f"Docker {engine.stdout}, Compose {compose}", None
 
 
 class Backend:
@@ -45,12 +48,12 @@ class Backend:
             raise Failure(f"{failure}{self.hint(str(failure))}") from None
 
     def ask(self, *arguments):
-        """The answer of Compose on stdout. What it says on stderr is a warning, unless it fails."""
-        answer = Answer("docker", "compose", *arguments, cwd=ROOT, env=self.env)
+        """The answer of Docker on stdout. What it says on stderr is a warning, unless it fails."""
+        answer = Answer("docker", *arguments, cwd=ROOT, env=self.env)
         if answer.status != 0:
             raise Failure(
-                f"{answer.stderr}\n`docker compose {arguments[0]}` failed, see above. What it reads: docker-compose.yml and "
-                f"docker-compose.override.yml, the file .env, your shell's variables.{self.hint(answer.stderr)}"
+                f"{answer.stderr}\n`docker {' '.join(arguments[:2])}` failed, see above. What Compose reads: docker-compose.yml "
+                f"and docker-compose.override.yml, the file .env, your shell's variables.{self.hint(answer.stderr)}"
             )
         return answer.stdout
 
@@ -61,8 +64,6 @@ class Backend:
                 f"\nCompose names the project after its folder, and {ROOT.name!r} has no letter of a to z and no digit. "
                 "Put a name into the file .env, for example: COMPOSE_PROJECT_NAME=shop"
             )
-        if "invalid hostport" in message.lower() or "invalid published port" in message.lower():
-            return "\nSet APP_PORT to the number of a port, from 1 to 65535."
         own = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
         if f"{own}/" in message and "permission denied" in message:
             return f"\nA docker with sudo leaves that behind. To fix it: sudo chown -R {os.getuid()} '{own}'"
@@ -70,7 +71,7 @@ class Backend:
 
     def configuration(self):
         """Compose's own reading of all its files, once the project is known to be this folder's."""
-        configuration = json.loads(self.ask("config", "--format=json"))
+        configuration = json.loads(self.ask("compose", "config", "--format=json"))
         if not {"app", "db"} <= set(configuration["services"]):
             raise Failure("docker-compose.yml needs the services app and db: ./dev starts these.")
         if ":" in str(ROOT):
@@ -81,10 +82,10 @@ class Backend:
     def check_owner(self, project):
         """Compose knows projects by name alone. A folder that is gone was renamed to this one."""
         labels = f'{{{{.Label "{PROJECT_LABEL}.working_dir"}}}}'
-        answer = Answer("docker", "ps", "--all", f"--filter=label={PROJECT_LABEL}={project}", f"--format={labels}")
-        if answer.status != 0:
-            raise Failure(f"{answer.stderr}\n`docker ps` failed, see above.")
-        for folder in set(filter(None, answer.stdout.splitlines())):
+        folders = self.ask(
+            "ps", "--all", f"--filter=label={PROJECT_LABEL}={project}", f"--format={labels}"
+        ).splitlines()
+        for folder in set(folders):
             if os.path.isdir(folder) and not os.path.samefile(folder, ROOT):
                 raise Failure(
                     f"The Compose project {project!r} belongs to {folder}. Nothing was changed. "
@@ -105,21 +106,14 @@ class Backend:
             file.seek(0)
             text = file.read()
             file.write((b"" if not text or text.endswith(b"\n") else b"\n") + lines.encode())
-        print(
-            f"Added to .env, so that files made in the container are yours: {' '.join(lines.split())}", file=sys.stderr
-        )
+        steps.note(f"Added to .env, so that files made in the container are yours: {' '.join(lines.split())}")
 
     def container(self):
-        return self.ask("ps", "--quiet", "app")
+        return self.ask("compose", "ps", "--quiet", "app")
 
-    def check_dev_container(self):
-        app = self.container()
-        if not app:
-            return
-        answer = Answer("docker", "inspect", '--format={{index .Config.Labels "devcontainer.config_file"}}', app)
-        if answer.status != 0:
-            raise Failure(f"{answer.stderr}\n`docker inspect` failed, see above.")
-        if answer.stdout:
+    def check_dev_container(self, configuration):
+        project = f"--filter=label={PROJECT_LABEL}={configuration['name']}"
+        if self.ask("ps", "--quiet", project, "--filter=label=devcontainer.config_file"):
             raise Failure(
                 "A dev container of this project is running, which this would end. Work in its terminal; or close it in "
                 "the editor, type `docker compose stop app`, and then this again."
@@ -142,7 +136,7 @@ class Backend:
     def up(self, debug=False):
         with steps.exclusive_run():
             configuration = self.configuration()
-            self.check_dev_container()
+            self.check_dev_container(configuration)
             self.check_port(configuration)
             self.take_ids(configuration)
             self.step("image", "build")
@@ -153,10 +147,10 @@ class Backend:
                 self.step("database migrated", "exec", "--no-TTY", "app", *wait)
             else:
                 self.hand_on_identity()
-            self.wait(set(configuration["services"]))
+            self.wait()
         return self.check_page()
 
-    def wait(self, services):
+    def wait(self):
         """Until every service is healthy, or has done its work. The application's log is the progress."""
         log = STATE / "app.log"
         with steps.writing(log) as output:
@@ -167,38 +161,23 @@ class Backend:
             try:
                 self.step("database, migrations, page", "up", "--detach", "--wait", progress=log)
             except Failure as failure:
-                self.check_services(services, failure)
+                self.check_services(failure)
             finally:
                 follower.terminate()
                 follower.wait()
 
-    def check_services(self, services, failure):
+    def check_services(self, failure):
         """`up --wait` also fails for a service that ends well, and for one whose last health check is old: ask again."""
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            failed = self.failed_services(services)
-            if not failed:
-                return
+        while failed := self.failed_services():
+            if time.monotonic() > deadline:
+                logs = [self.ask("compose", "logs", "--no-log-prefix", "--tail=30", name) for name in failed]
+                raise Failure("\n".join([str(failure), *logs])) from None
             time.sleep(0.5)
-        logs = [self.ask("logs", "--no-log-prefix", "--tail=30", name) for name in failed if name in self.created()]
-        raise Failure("\n".join([str(failure), *logs])) from None
 
-    def rows(self):
-        lines = self.ask("ps", "--all", "--format=json").splitlines()
-        rows = [json.loads(line) for line in lines]
-        return rows[0] if rows and isinstance(rows[0], list) else rows
-
-    def created(self):
-        return {row["Service"] for row in self.rows()}
-
-    def failed_services(self, services):
-        good = {
-            row["Service"]
-            for row in self.rows()
-            if (row["State"] == "running" and row["Health"] in ("", "healthy"))
-            or (row["State"] == "exited" and row["ExitCode"] == 0 and row["Service"] not in ("app", "db"))
-        }
-        return sorted(services - good)
+    def failed_services(self):
+        rows = self.ask("compose", "ps", "--all", "--orphans=false", "--format=json").splitlines()
+        return sorted({row["Service"] for row in map(json.loads, rows) if not is_good(row)})
 
     def check_page(self):
         """The page's address, once it has answered from this project's own container."""
@@ -233,16 +212,13 @@ class Backend:
 
     def down(self, *options):
         with steps.exclusive_run():
-            self.configuration()
-            self.check_dev_container()
+            self.check_dev_container(self.configuration())
             self.step("Compose stack ended", "down", *options)
 
     def data(self):
         volumes = (self.configuration().get("volumes") or {}).values()
-        answer = Answer("docker", "volume", "ls", "--quiet")
-        if answer.status != 0:
-            raise Failure(f"{answer.stderr}\n`docker volume ls` failed, see above.")
-        names = sorted({volume["name"] for volume in volumes if not volume.get("external")} & {*answer.stdout.split()})
+        own = {volume["name"] for volume in volumes if not volume.get("external")}
+        names = sorted(own.intersection(self.ask("volume", "ls", "--quiet").split()))
         what = "the database in the Docker volume" if len(names) == 1 else "all data in the Docker volumes"
         return f"{what} {', '.join(names)}" if names else None
 
@@ -257,3 +233,10 @@ class Backend:
         if self.container():
             self.become("exec", "--no-TTY", "app", "python", "app/manage.py", "doctor")
         print("note   project: it does not run. ./dev up starts it.")
+
+
+def is_good(row):
+    """Whether a container runs, and is not unhealthy, or has done its work."""
+    if row["State"] == "running":
+        return row["Health"] in ("", "healthy")
+    return row["State"] == "exited" and row["ExitCode"] == 0 and row["Service"] not in ("app", "db")
