@@ -64,6 +64,8 @@ class Backend:
                 f"\nCompose names the project after its folder, and {ROOT.name!r} has no letter of a to z and no digit. "
                 "Put a name into the file .env, for example: COMPOSE_PROJECT_NAME=shop"
             )
+        if "invalid hostport" in message.lower() or "invalid published port" in message.lower():
+            return "\nSet APP_PORT to the number of a port, from 1 to 65535."
         own = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
         if f"{own}/" in message and "permission denied" in message:
             return f"\nA docker with sudo leaves that behind. To fix it: sudo chown -R {os.getuid()} '{own}'"

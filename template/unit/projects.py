@@ -1,5 +1,6 @@
 """A copy of the project that a test may change, with a database of its own."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -59,13 +60,22 @@ class Project:
         return self.run(sys.executable, "-m", "pytest", "-q", *args, **options)
 
 
+@contextlib.contextmanager
+def grown_project(folder):
+    """A copy of the project with an empty database."""
+    execute("DROP DATABASE IF EXISTS grown WITH (FORCE)")
+    execute("CREATE DATABASE grown")
+    yield Project(folder)
+    for name in ["grown", "test_grown", "grown_tests_template"]:
+        execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
 def execute(sql, database=None):
-    """Run *sql* outside of any transaction, in the development database or another one."""
+    """Run *sql* outside of any transaction, in the development database or another one; return its rows."""
     names = {"host": "DB_HOST", "port": "DB_PORT", "user": "DB_USER", "password": "DB_PASS", "dbname": "DB_NAME"}
-    connection = psycopg2.connect(
-        **{name: os.environ[variable] for name, variable in names.items()} | ({"dbname": database} if database else {})
-    )
+    parameters = {name: os.environ[variable] for name, variable in names.items()}
+    connection = psycopg2.connect(**parameters | ({"dbname": database} if database else {}))
     connection.autocommit = True
-    with connection.cursor() as cursor:
+    with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute(sql)
-    connection.close()
+        return cursor.fetchall() if cursor.description else []

@@ -1,11 +1,12 @@
 """What environment/faster_tests.py leaves out of a test run changes no result."""
 
+import shutil
 import subprocess
 import sys
 import time
 
 import pytest
-from projects import execute
+from projects import execute, grown_project
 
 RECORDING = """
 from pathlib import Path
@@ -39,6 +40,7 @@ class Config(AppConfig):
 
         post_migrate.connect(groups.make, sender=self)
 """
+COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'grown_tests_template'"
 TESTS = """
 import pytest
 from shop.models import Product
@@ -55,22 +57,36 @@ def test_that_empties_every_table():
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A project with an app whose second migration imports a module, makes a row, and records that it ran; tested once."""
+    with grown_project(tmp_path_factory.mktemp("shop")) as project:
+        project.edit("app/app/settings.py", '    "welcome",\n', '    "shop",\n    "welcome",\n')
+        for name in ["__init__", "migrations/__init__"]:
+            project.write(f"app/shop/{name}.py", "")
+        project.write("app/shop/models.py", MODELS)
+        project.write("app/shop/prices.py", 'NAME = "pen"\n')
+        project.write("app/shop/groups.py", "def make(**options):\n    pass\n")
+        project.write("app/shop/apps.py", APPS)
+        project.manage("makemigrations", "shop")
+        project.write("app/shop/migrations/0002_record.py", RECORDING)
+        project.write("app/shop/tests.py", TESTS)
+        run(project)
+        assert migrations(project) == 1
+        yield project
+
+
 @pytest.fixture
-def shop(project):
-    """A project with an app whose second migration imports a module, makes a row, and records that it ran."""
-    project.edit("app/app/settings.py", '    "welcome",\n', '    "shop",\n    "welcome",\n')
-    for name in ["__init__", "migrations/__init__"]:
-        project.write(f"app/shop/{name}.py", "")
-    project.write("app/shop/models.py", MODELS)
-    project.write("app/shop/prices.py", 'NAME = "pen"\n')
-    project.write("app/shop/groups.py", "def make(**options):\n    pass\n")
-    project.write("app/shop/apps.py", APPS)
-    project.manage("makemigrations", "shop")
-    project.write("app/shop/migrations/0002_record.py", RECORDING)
-    project.write("app/shop/tests.py", TESTS)
-    run(project)
-    assert migrations(project) == 1
-    return project
+def shop(made, tmp_path):
+    """The same for each test, with its template."""
+    shutil.copytree(made.folder / "app", tmp_path / "app")
+    (made.folder / "migrated").write_text("x")
+    fingerprint = execute(COMMENT)
+    yield made
+    shutil.rmtree(made.folder / "app")
+    shutil.copytree(tmp_path / "app", made.folder / "app")
+    if execute(COMMENT) != fingerprint:
+        run(made)
 
 
 def run(project, *arguments, passed=2):
@@ -86,35 +102,28 @@ def migrations(project):
 def test_the_second_run_and_every_worker_copy_the_first_ones_database(shop):
     run(shop)
     run(shop, "-n", "2")
-    assert migrations(shop) == 1
+    assert migrations(shop) == 1, "it ran again"
 
 
-def test_what_is_no_part_of_the_database_may_change(shop):
-    shop.write("app/shop/views.py", "CHANGED = True\n")
-    shop.edit(
-        "app/shop/models.py", "class Product(models.Model):\n", "class Product(models.Model):\n    CHANGED = True\n"
-    )
-    shop.edit("app/shop/tests.py", "\n\n@pytest.mark.django_db\n", "\nCHANGED = True\n\n@pytest.mark.django_db\n")
-    run(shop)
-    assert migrations(shop) == 1
+def fingerprint(project):
+    command = "import django; django.setup(); from environment.faster_tests import fingerprint; print(fingerprint())"
+    path = {"PYTHONPATH": "app", "DJANGO_SETTINGS_MODULE": "app.settings"}
+    return project.run(sys.executable, "-c", command, **path).stdout
 
 
-def test_what_makes_the_database_has_changed(shop):
-    paths = [
-        "app/app/settings.py",
-        "app/shop/fixtures/shop.json",
-        "app/shop/groups.py",  # of the receiver of post_migrate
-        "app/shop/migrations/0001_initial.py",
-        "app/shop/migrations/prices.sql",
-        "app/shop/prices.py",  # which a function of a migration imports
-    ]
-    for before, path in enumerate(paths, 1):
-        file = shop.folder / path
+def test_what_makes_the_database_is_told_from_what_does_not(shop):
+    def changes(path):
+        before, file = fingerprint(shop), shop.folder / path
         shop.write(path, (file.read_text() if file.exists() else "") + "\n")
-        run(shop)
-        assert migrations(shop) == before + 1, path
-    run(shop)
-    assert migrations(shop) == len(paths) + 1
+        return fingerprint(shop) != before
+
+    assert changes("app/app/settings.py")
+    assert changes("app/shop/fixtures/shop.json")
+    assert changes("app/shop/groups.py"), "the module of the receiver of post_migrate"
+    assert changes("app/shop/migrations/0001_initial.py")
+    assert changes("app/shop/migrations/prices.sql")
+    assert changes("app/shop/prices.py"), "a function of a migration imports it"
+    assert not any(map(changes, ["app/shop/models.py", "app/shop/tests.py", "app/shop/views.py"]))
 
 
 def test_a_migration_is_added_and_taken_back(shop):
@@ -212,5 +221,6 @@ def test_nobody_connects_to_the_template(shop):
 
 def test_who_waits_long_is_told_of_several_processes(shop):
     shop.write("app/conftest.py", "from environment import faster_tests\n\nfaster_tests.LONG_SECONDS = 0\n")
+    shop.write("app/shop/tests.py", "def test():\n    pass\n")
     assert "On all: pytest -n auto" in shop.pytest("app/shop").stdout
     assert "On all" not in shop.pytest("app/shop", "-n", "2").stdout
