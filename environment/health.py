@@ -6,14 +6,15 @@ migration is no failure, and what is known at once is told at once.
 """
 
 import contextlib
-import os
 import socket
 import threading
+import time
 
 from core import places
 from environment.steps import page_answer
 
 SOCKET = places.state_folder() / "server.sock"
+START_SECONDS = 60  # until the supervisor listens; Docker sends the first probe a second after the container's start
 HOLD_SECONDS = 86_400  # below the healthcheck's timeout
 READY_POLL_SECONDS, POLL_SECONDS = 10, 0.2
 
@@ -73,12 +74,16 @@ class Health:
 
 def probe():
     """Return the exit status of a probe: 0 for "ready"."""
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            os.chdir(SOCKET.parent)
-            connection.connect(SOCKET.name)
-            state = connection.recv(64).decode()
-    except OSError as error:
-        state = f"no supervisor answers ({error})"
-    print(state)
+    deadline = time.monotonic() + START_SECONDS
+    while not (state := ask()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    print(state or f"no supervisor answered within {START_SECONDS} s")
     return 0 if state == "ready" else 1
+
+
+def ask():
+    """The supervisor's answer; "" if it has not begun to listen, or has ended meanwhile."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection, contextlib.chdir(SOCKET.parent):
+        connection.connect(SOCKET.name)
+        return connection.recv(64).decode()
+    return ""

@@ -74,7 +74,8 @@ def take_over(lock):
 
 def start(lock, test_seconds):
     """Every start of the dev container."""
-    subprocess.run([*SERVE, "--detach"], cwd=ROOT, check=False)
+    if not locks.is_held(serve.LOCK):
+        subprocess.run([*SERVE, "--detach"], cwd=ROOT, check=False)
     if not locks.acquire(lock, seconds=1):
         say_status()
         return 0

@@ -1,15 +1,12 @@
 """What the backends of ./dev share: errors, steps with their progress, the lock. Python 3.9, standard library."""
 
 import contextlib
-import http.client
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from environment import locks
@@ -161,12 +158,13 @@ def port_is_taken(port):
 
 def page_answer(port):
     """The status that /readyz answers with and its text; (None, reason) if nothing answers."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    import http.client  # slow to load, and every new terminal loads this module
+
     try:
-        with direct.open(f"http://127.0.0.1:{port}/readyz", timeout=10) as response:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/readyz")
+            response = connection.getresponse()
             return response.status, response.read().decode(errors="replace").strip()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(errors="replace").strip()
     except (OSError, ValueError, http.client.HTTPException) as error:
         return None, str(error)
 

@@ -181,6 +181,14 @@ def test_a_first_start_that_needs_longer_than_a_minute_is_no_failure(slow):
     slow.compose("up", "--wait")
 
 
+def test_a_supervisor_that_begins_late_is_no_failure(slow):
+    """Docker sends the first probe a second after the container's start, and a slow machine needs longer for Python."""
+    late = 'services: {app: {command: sh -c "sleep 5; exec python environment/serve.py"}}'
+    slow.write("docker-compose.override.yml", late)
+    slow.compose("up", "--wait", "--build")
+    assert slow.get()[0] == 200
+
+
 def test_a_migration_that_fails_runs_once(slow):
     add_migration(slow, "raise RuntimeError('of the test')")
     assert slow.compose("up", "--wait", "--build", check=False).returncode != 0
