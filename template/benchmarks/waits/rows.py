@@ -390,6 +390,8 @@ def tests(contestant):
     contestant.compose("up", "--detach", "--wait", "--build")
     if not list((contestant.folder / "app/shop/migrations").glob("0001*")):
         contestant.compose("exec", "--no-TTY", "app", "python", "manage.py", "makemigrations", "shop")
+        contestant.compose("exec", "--no-TTY", "app", "python", "manage.py", "migrate")
+        time.sleep(3)  # `up --wait` fails until a probe has seen that
     pytest = ["exec", "--no-TTY", "app", "pytest", "-q"]
     contestant.compose(*pytest, "app/shop/tests.py::test_models[0]")
     everything, _ = timed(contestant.compose, *pytest, "app/shop")
