@@ -10,15 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-sys.path.append(str(ROOT / "template/tests"))
-
-from helpers.debugger import Debugger  # noqa: E402 the path comes first
-
 FIRST_VERSION = "7dbdac4"
 RUN = f"waits-{secrets.token_hex(3)}"
 OURS, TUTORIAL, BEFORE, DJANGO = "ours", "tutorial's stack", "first version", "Django's runserver"
@@ -26,10 +21,6 @@ SHOP, DEFAULTS = "ours, with 240 tests", "defaults of Django and pytest-django"
 GROWN = ("1,000 tests", "5,000 tests", "10 migrations", "100 migrations", "500 migrations")
 NAMES = (OURS, TUTORIAL, BEFORE, DJANGO, SHOP, DEFAULTS, *GROWN)
 ROWS = {}  # by name
-VIEW = """
-from django.http import HttpResponse
-urlpatterns = [path("marker/", lambda request: HttpResponse("{marker}")), *urlpatterns]
-"""
 
 
 class Row:
@@ -122,20 +113,15 @@ class Contestant:
             command, cwd=self.folder, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
-    def answer(self, path="/"):
-        """(status, text), or (None, "")."""
+    def get(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", path, headers={"Host": "localhost"})
-            response = connection.getresponse()
-            return response.status, response.read().decode(errors="replace")
+            connection.request("GET", "/", headers={"Host": "localhost"})
+            return connection.getresponse().status
         except (OSError, http.client.HTTPException):
-            return None, ""
+            return None
         finally:
             connection.close()
-
-    def get(self):
-        return self.answer()[0]
 
     def image(self):
         return f"{self.folder.name}-app"
@@ -314,44 +300,6 @@ def server(contestant):
 @row("the server, beside Django's own", DJANGO, server_start=1, save_to_page=1)
 def server_django(contestant):
     return server_row(contestant, ["python", "environment/serve.py"])
-
-
-@row("the server with a debugger attached", BEFORE, save_to_page=0.85)
-def debugged(contestant):
-    """As F5 does it: attach, save, and wait until the page shows it."""
-    build(contestant)
-    contestant.compose("up", "--detach", "--wait")
-    urls = contestant.folder / "app/app/urls.py"
-    text = urls.read_text()
-    attach = {"request": "attach", "connect": {"port": 5678}, "subProcess": True, "django": True}
-    execute = partial(exec_line, contestant)
-    try:
-        with Debugger(execute, attach, {}) as debugger:
-            debugger.wait_for_process()
-            for process in ("what answers now", "the one that the reloader starts"):
-                marker = secrets.token_hex(4)
-                started = time.monotonic()
-                urls.write_text(text + VIEW.format(marker=marker))
-                wait_for_marker(contestant, marker, process)
-                seconds = time.monotonic() - started
-                time.sleep(1.5)  # a watcher may begin after the server
-    finally:
-        urls.write_text(text)
-    contestant.compose("down", "--volumes", "--timeout=1")
-    return {"save to page": seconds}, {}
-
-
-def exec_line(contestant, *command):
-    container = f"{contestant.folder.name}-app-1"
-    return ["docker", "exec", "--interactive", container, *command]
-
-
-def wait_for_marker(contestant, marker, process):
-    deadline = time.monotonic() + 120
-    while contestant.answer("/marker/")[1] != marker:
-        if time.monotonic() > deadline:
-            sys.exit(f"{contestant.name}: no answer of {process} within 120 s")
-        time.sleep(0.005)
 
 
 @row("`./dev test` without Docker, first of all", BEFORE, seconds=0.45)
