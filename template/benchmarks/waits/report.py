@@ -99,6 +99,10 @@ def compare(results):
     before = saved()
     for result in results:
         for figure, values in result.figures.items():
-            now, then = ratio(*values), ratio(*(before[result.row].figures[figure] if result.row in before else values))
-            verdict = "WORSE by more than a fifth" if now > then * WORSE else "as before"
-            print(f"{result.label(figure)}: ratio {now:.2f}, saved {then:.2f}: {verdict}")
+            said = f"{result.label(figure)}: ratio {ratio(*values):.2f}"
+            if result.row not in before or figure not in before[result.row].figures:
+                print(f"{said}, measured for the first time")
+                continue
+            then = ratio(*before[result.row].figures[figure])
+            verdict = "WORSE by more than a fifth" if ratio(*values) > then * WORSE else "as before"
+            print(f"{said}, saved {then:.2f}: {verdict}")
