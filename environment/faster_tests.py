@@ -59,7 +59,7 @@ def pytest_fixture_setup(fixturedef, request):
     current = fingerprint()
     with contextlib.ExitStack() as stack:
         with unblock():
-            migrated = [connection for connection in connections.all() if current and is_migrated(connection)]
+            migrated = databases_of(filter(is_migrated, connections.all())) if current else []
             templates = [stack.enter_context(locked_template(connection, current)) for connection in migrated]
         templates = list(filter(None, templates))
         copied = {template.connection.alias for template in templates if template.offer(anew=option.create_db)}
@@ -80,6 +80,11 @@ def is_migrated(connection):
     """Whether migrations make the whole of the test database, and the project has not said otherwise."""
     test = connection.settings_dict["TEST"]
     return is_postgresql(connection) and test["MIGRATE"] and not test["MIRROR"] and not test.get("TEMPLATE")
+
+
+def databases_of(aliases):
+    """One connection for each database: several aliases may name the same one."""
+    return {connection.creation.test_db_signature(): connection for connection in reversed([*aliases])}.values()
 
 
 def but_for(aliases, call_command):
@@ -110,7 +115,8 @@ class Template:
 
     def __init__(self, connection, cursor, current):
         self.connection, self.cursor, self.fingerprint = connection, cursor, current
-        self.name = f"{connection.settings_dict['NAME']}_tests_template"
+        self.development = connection.settings_dict["NAME"]
+        self.name = f"{self.development}_tests_template"
 
     def offer(self, *, anew):
         """Let Django copy the template, if that is up to date. Return whether it is."""
@@ -123,6 +129,8 @@ class Template:
 
     def keep(self):
         """Copy the database that was migrated, before a test changes it. Without the copy, tests are as slow as before."""
+        if self.connection.settings_dict["NAME"] == self.development:
+            return  # no test needs this database, so none was made for tests
         self.connection.close()
         quote = self.connection.ops.quote_name
         name, migrated = quote(self.name), quote(self.connection.settings_dict["NAME"])

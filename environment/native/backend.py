@@ -179,11 +179,10 @@ class Backend:
         return f"{postgres.version()}, without {', '.join(missing)}"
 
     def doctor(self):
-        """The project's own doctor; the exit status."""
-        if not postgres.port_of_running_server():
-            print("note   project: it does not run. ./dev up starts it.")
-            return 0
-        return steps.call([PYTHON, "app/manage.py", "doctor"], env=self.prepare())
+        """The project's own doctor, where the project runs."""
+        if postgres.port_of_running_server():
+            self.execute("python", "app/manage.py", "doctor")
+        print("note   project: it does not run. ./dev up starts it.")
 
 
 def has_failed(log):

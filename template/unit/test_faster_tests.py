@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from environment.faster_tests import LOCK_SECONDS
 from projects import execute, grown_project
 
 RECORDING = """
@@ -201,6 +202,22 @@ def django_db_setup(django_db_setup, django_db_blocker):
     shop.write("app/shop/tests.py", TESTS.replace('get().name == "pen"', "count() == 2"))
     run(shop, "--create-db")
     run(shop)
+
+
+def test_several_aliases(shop):
+    """One for the same database, which is not waited for; and one whose database no test needs, and whose data is nobody's."""
+    execute("DROP DATABASE IF EXISTS archive WITH (FORCE)")
+    execute("CREATE DATABASE archive")
+    aliases = 'DATABASES["same"] = {**DATABASES["default"]}\nDATABASES["archive"] = {**DATABASES["default"], "NAME": "archive"}\n'
+    shop.write("app/app/settings.py", (shop.folder / "app/app/settings.py").read_text() + aliases)
+    started = time.monotonic()
+    run(shop)
+    run(shop)
+    assert migrations(shop) == 2
+    assert time.monotonic() - started < LOCK_SECONDS
+    found = execute("SELECT datname FROM pg_database WHERE datname LIKE '%archive%'")
+    execute("DROP DATABASE archive")
+    assert found == [("archive",)]
 
 
 @pytest.mark.parametrize(("options", "commit"), [([], "off"), (["-p", "no:environment.faster_tests"], "on")])
