@@ -14,6 +14,7 @@ import importlib.util
 import inspect
 import modulefinder
 import os
+import sys
 import sysconfig
 import time
 import weakref
@@ -29,6 +30,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import signals
 
+ROOT = Path(__file__).resolve().parent.parent
 LOCK_SECONDS = 60  # for another run that makes the template
 LONG_SECONDS = 30  # from here on it is worth while to say that several processes would be quicker
 STARTED = time.monotonic()
@@ -142,12 +144,12 @@ class Template:
 
 def fingerprint():
     """
-    Of all that makes the test database: the settings, the installed packages, the folders of migrations and fixtures, and
-    the project's modules that migrations, database routers and receivers of post_migrate import. None if an app has models
-    and no migrations: Django makes its tables from the models themselves.
+    Of all that makes the test database: the installed packages, the folders of migrations and fixtures, and the project's
+    modules that the settings, migrations, database routers and receivers of post_migrate are in or import. None if an app
+    has models and no migrations: Django makes its tables from the models themselves.
     """
     folders = [Path(folder) for folder in settings.FIXTURE_DIRS]
-    modules = [*map(inspect.getmodule, receivers()), *map(import_module, router_modules())]
+    modules = [import_module(settings.SETTINGS_MODULE), *map(import_module, router_modules()), *receivers_modules()]
     for app in apps.get_app_configs():
         folders.append(Path(app.path, "fixtures"))
         package = migrations_of(app)
@@ -157,36 +159,44 @@ def fingerprint():
         elif any(app.get_models()):
             return None
     files = {file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"}
-    files |= {Path(import_module(settings.SETTINGS_MODULE).__file__), *imported_files(modules)}
     packages = os.stat(sysconfig.get_path("purelib")).st_mtime_ns
     digest = hashlib.sha256(f"{packages}".encode())
-    for file in sorted(files):
+    for file in sorted(files | imported_files(filter(is_own, modules))):
         digest.update(f"\0{file}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
 def migrations_of(app):
+    """The package; None without one, and for a folder that is none, which Django passes over."""
     name, _ = MigrationLoader.migrations_module(app.label)
-    return import_module(name) if name and importlib.util.find_spec(name) else None
+    package = import_module(name) if name and importlib.util.find_spec(name) else None
+    return package if getattr(package, "__file__", None) else None
 
 
-def receivers():
+def receivers_modules():
     for _, receiver, *_ in signals.post_migrate.receivers:
-        yield receiver() if isinstance(receiver, weakref.ReferenceType) else receiver
+        yield inspect.getmodule(receiver() if isinstance(receiver, weakref.ReferenceType) else receiver)
 
 
 def router_modules():
     return (router.rpartition(".")[0] for router in settings.DATABASE_ROUTERS if isinstance(router, str))
 
 
+def is_own(module):
+    """Whether it is of this project, and not of a package in its .venv."""
+    file = Path(getattr(module, "__file__", None) or "/").resolve()
+    return file.is_relative_to(ROOT) and not file.is_relative_to(Path(sys.prefix).resolve())
+
+
 def imported_files(modules):
-    """The files of the project's own *modules* and of all of the project that these import, in functions too."""
-    base = Path(settings.BASE_DIR).resolve()
-    finder = modulefinder.ModuleFinder(path=[str(base)])
+    """The files of the project's *modules*, of those beside them in a package, and of all that these import."""
+    finder = modulefinder.ModuleFinder(
+        path=[folder for folder in sys.path if Path(folder).resolve() in (ROOT, ROOT / "app")]
+    )
     for module in modules:
-        file = Path(getattr(module, "__file__", None) or "/").resolve()
-        if file.is_relative_to(base):
-            submodules = file.parent.glob("*.py") if file.name == "__init__.py" else []
-            for name in [module.__name__, *(f"{module.__name__}.{submodule.stem}" for submodule in submodules)]:
-                finder.import_hook(name.removesuffix(".__init__"))
+        file = Path(module.__file__)
+        beside = file.parent.glob("*.py") if file.name == "__init__.py" else []
+        for name in [module.__name__, *(f"{module.__name__}.{other.stem}" for other in beside if other != file)]:
+            with contextlib.suppress(ImportError, SyntaxError):  # Django says it, if it needs that module
+                finder.import_hook(name)
     return {Path(module.__file__) for module in finder.modules.values() if module.__file__}

@@ -1,5 +1,6 @@
 """Python and the packages of .venv, found or fetched by uv. Python 3.9, standard library."""
 
+import ast
 import contextlib
 import hashlib
 import os
@@ -118,9 +119,8 @@ def uv_environment():
     """The caller's settings of where packages come from, those for pip included."""
     env = {name: value for name, value in steps.caller_environment().items() if not name.startswith(("UV_", "PIP_"))}
     env.update((name, value) for name, value in os.environ.items() if name.startswith(UV_SETTINGS))
-    for name, option in PIP_NAMES.items():
-        if (value := pip_setting(option)) and name not in env:
-            env[name] = value
+    pip = pip_settings()
+    env.update((name, pip[option]) for name, option in PIP_NAMES.items() if option in pip and name not in env)
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.environ.get("HOME", "/nowhere"), ".pyenv"))
     versions = []
     with contextlib.suppress(OSError):  # another user's
@@ -135,6 +135,14 @@ def version_of(path):
     return [int(number) for number in path.parent.name.split(".") if number.isdigit()]
 
 
-def pip_setting(option):
-    given = os.environ.get(f"PIP_{option.upper().replace('-', '_')}")
-    return given or Answer(sys.executable, "-m", "pip", "config", "get", f"global.{option}").stdout
+def pip_settings():
+    """pip's own reading of all its files and variables: {option: value}."""
+    listed = Answer(sys.executable, "-m", "pip", "config", "list").stdout.splitlines()
+    found = dict(line.split("=", 1) for line in listed if "=" in line)
+    sections = ("global.", "install.", ":env:.")  # the last wins
+    return {
+        name[len(section) :]: ast.literal_eval(value)
+        for section in sections
+        for name, value in found.items()
+        if name.startswith(section)
+    }

@@ -127,6 +127,23 @@ def test_what_makes_the_database_is_told_from_what_does_not(shop):
     assert not any(map(changes, ["app/shop/models.py", "app/shop/tests.py", "app/shop/views.py"]))
 
 
+def test_projects_of_another_shape(shop):
+    """Settings in several files, without BASE_DIR; a folder `migrations` that is no package; a file that cannot be read."""
+    settings = (shop.folder / "app/app/settings.py").read_text().replace("BASE_DIR", "PROJECT_DIR")
+    shop.run("rm", "app/app/settings.py")
+    shop.write("app/app/settings/__init__.py", "from .base import *\n")
+    shop.write(
+        "app/app/settings/base.py", settings.replace("__file__).resolve().parent", "__file__).resolve().parent.parent")
+    )
+    shop.write("app/app/runner.py", "from django.test.runner import DiscoverRunner as AppTestRunner\n")
+    shop.write("app/shop/migrations/_old.py", "print 'of Python 2'\n")
+    shop.write("app/welcome/migrations/notes.txt", "none yet\n")
+    run(shop)
+    before = fingerprint(shop)
+    shop.write("app/app/settings/base.py", (shop.folder / "app/app/settings/base.py").read_text() + "\n")
+    assert len(before) > 60 and fingerprint(shop) != before
+
+
 def test_a_migration_is_added_and_taken_back(shop):
     shop.edit("app/shop/models.py", "max_length=20)", "max_length=20)\n    price = models.IntegerField(default=1)")
     shop.manage("makemigrations", "shop")

