@@ -20,6 +20,34 @@ OURS, TUTORIAL, BEFORE, DJANGO = "ours", "tutorial's stack", "first version", "D
 SHOP, DEFAULTS = "ours, with 240 tests", "defaults of Django and pytest-django"
 GROWN = ("1,000 tests", "5,000 tests", "10 migrations", "100 migrations", "500 migrations")
 NAMES = (OURS, TUTORIAL, BEFORE, DJANGO, SHOP, DEFAULTS, *GROWN)
+# How a project is grown, where the number says how far.
+MANY_TESTS = """
+import pytest
+
+
+@pytest.mark.parametrize("number", range({count}))
+def test(number, django_user_model, db):
+    assert django_user_model.objects.count() == 0
+"""
+MODEL = "from django.db import models\n\n\nclass Grown(models.Model):\n    pass\n"
+FIELD = "    field_{} = models.IntegerField(default=0)\n"
+FIRST_MIGRATION = """
+from django.db import migrations, models
+
+KEY = models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
+
+
+class Migration(migrations.Migration):
+    operations = [migrations.CreateModel("Grown", [("id", KEY)])]
+"""
+NEXT_MIGRATION = """
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "m{before:04}")]
+    operations = [migrations.AddField("Grown", "field_{number}", models.IntegerField(default=0))]
+"""
 ROWS = {}  # by name
 
 
@@ -82,25 +110,18 @@ class Contestant:
 
     def grow(self, count, what):
         if what == "tests":
-            test = "def test(number, django_user_model, db):\n    assert django_user_model.objects.count() == 0\n"
-            decorated = f'import pytest\n\n\n@pytest.mark.parametrize("number", range({count}))\n{test}'
-            (self.folder / "app/core/tests/test_many.py").write_text(decorated)
+            (self.folder / "app/core/tests/test_many.py").write_text(MANY_TESTS.format(count=count))
             return
-        shutil.copytree(HERE / "shop", self.folder / "app/shop")
-        (self.folder / "app/shop/tests.py").unlink()
+        app = self.folder / "app/shop"
+        (app / "migrations").mkdir(parents=True)
+        for package in (app, app / "migrations"):
+            (package / "__init__.py").touch()
         self.edit("app/app/settings.py", ('    "welcome",', '    "shop",\n    "welcome",'))
-        names = ["0001_initial", *(f"{number:04}_field" for number in range(2, count + 1))]
-        model = "    operations = [migrations.CreateModel('Grown', [('id', models.BigAutoField(primary_key=True))])]\n"
-        for number, (name, before) in enumerate(zip(names, [None, *names], strict=False)):
-            field = (
-                f"    operations = [migrations.AddField('Grown', 'field_{number}', models.IntegerField(default=0))]\n"
-            )
-            needs = f"    dependencies = [('shop', '{before}')]\n" if before else ""
-            text = f"from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n{needs}"
-            (self.folder / f"app/shop/migrations/{name}.py").write_text(text + (field if before else model))
-        fields = "".join(f"    field_{number} = models.IntegerField(default=0)\n" for number in range(1, count))
-        model = f"from django.db import models\n\n\nclass Grown(models.Model):\n    id = models.BigAutoField(primary_key=True)\n{fields}"
-        (self.folder / "app/shop/models.py").write_text(model)
+        (app / "models.py").write_text(MODEL + "".join(map(FIELD.format, range(2, count + 1))))
+        (app / "migrations/m0001.py").write_text(FIRST_MIGRATION)
+        for number in range(2, count + 1):
+            text = NEXT_MIGRATION.format(number=number, before=number - 1)
+            (app / f"migrations/m{number:04}.py").write_text(text)
 
     def call(self, *command, **options):
         return call(*command, cwd=self.folder, env=self.env, **options)
