@@ -149,10 +149,10 @@ class Backend:
                 self.step("database migrated", "exec", "--no-TTY", "app", *wait)
             else:
                 self.hand_on_identity()
-            self.wait()
+            self.wait(set(configuration["services"]))
         return self.check_page()
 
-    def wait(self):
+    def wait(self, services):
         """Until every service is healthy, or has done its work. The application's log is the progress."""
         log = STATE / "app.log"
         with steps.writing(log) as output:
@@ -163,23 +163,23 @@ class Backend:
             try:
                 self.step("database, migrations, page", "up", "--detach", "--wait", progress=log)
             except Failure as failure:
-                self.check_services(failure)
+                self.check_services(services, failure)
             finally:
                 follower.terminate()
                 follower.wait()
 
-    def check_services(self, failure):
+    def check_services(self, services, failure):
         """`up --wait` also fails for a service that ends well, and for one whose last health check is old: ask again."""
         deadline = time.monotonic() + 10
-        while failed := self.failed_services():
+        while failed := sorted(services - self.good_services()):
             if time.monotonic() > deadline:
                 logs = [self.ask("compose", "logs", "--no-log-prefix", "--tail=30", name) for name in failed]
                 raise Failure("\n".join([str(failure), *logs])) from None
             time.sleep(0.5)
 
-    def failed_services(self):
-        rows = self.ask("compose", "ps", "--all", "--orphans=false", "--format=json").splitlines()
-        return sorted({row["Service"] for row in map(json.loads, rows) if not is_good(row)})
+    def good_services(self):
+        rows = self.ask("compose", "ps", "--all", "--format=json").splitlines()
+        return {row["Service"] for row in map(json.loads, rows) if is_good(row)}
 
     def check_page(self):
         """The page's address, once it has answered from this project's own container."""

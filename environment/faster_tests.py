@@ -190,9 +190,7 @@ def is_own(module):
 
 def imported_files(modules):
     """The files of the project's *modules*, of those beside them in a package, and of all that these import."""
-    finder = modulefinder.ModuleFinder(
-        path=[folder for folder in sys.path if Path(folder).resolve() in (ROOT, ROOT / "app")]
-    )
+    finder = modulefinder.ModuleFinder(path=[str(ROOT / "app"), str(ROOT)])
     for module in modules:
         file = Path(module.__file__)
         beside = file.parent.glob("*.py") if file.name == "__init__.py" else []
