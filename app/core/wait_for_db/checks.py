@@ -1,6 +1,6 @@
 """What can be waited for."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.db import Error, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -77,7 +77,8 @@ class MigrationLock(SessionCheck):
     """
     The right to migrate *alias*: a session-level advisory lock.
 
-    It is held by a session of its own, so the server frees it when this process dies.
+    It is held by a session of its own, so the server frees it when this process dies, and by the session that migrates
+    (see `shared_with`): where this process is killed, that one may still commit, or be at a long statement.
     The lock is asked for again and again instead of waited for: a waiting statement
     would hold a snapshot, and CREATE INDEX CONCURRENTLY in the holder's migrations
     would wait for it, for ever. It does not work through a transaction pooler.
@@ -95,6 +96,9 @@ class MigrationLock(SessionCheck):
                 # A long migration leaves this session idle.
                 self.session.query("SET idle_session_timeout = 0")
             (locked,) = self.session.query("SELECT pg_try_advisory_lock(%s)", [LOCK_KEY])
+            if locked:
+                share = "SELECT pg_advisory_lock_shared(%s), pg_advisory_unlock(%s)"
+                self.session.query(share, [LOCK_KEY, LOCK_KEY])
         except NotReady:
             self.session.close()
             raise
@@ -110,6 +114,19 @@ class MigrationLock(SessionCheck):
             [LOCK_KEY],
         )
         return f"server process {row[0]}" if row else "another session"
+
+    @contextmanager
+    def shared_with(self, connection):
+        """Let *connection*, which migrates, hold the lock, too, and notice within a second that its client has died."""
+        with suppress(Error), connection.cursor() as cursor:  # not every PostgreSQL and system can notice it
+            cursor.execute("SET client_connection_check_interval = 1000")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock_shared(%s)", [LOCK_KEY])
+        try:
+            yield
+        finally:
+            with suppress(Error), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [LOCK_KEY])
 
     def release(self):
         self.session.close()

@@ -21,15 +21,20 @@ def recorded(server):
     return docker("exec", server.name, "psql", "-XqAt", "-U", "app", "-d", "empty", "-c", sql, check=False)
 
 
-def start_holder(client, database):
-    """Start a process, PID 1, that holds the lock and migrates for minutes; return its container."""
-    holder = start_container(
+def start_migrating(client, database, *options):
+    """Start a process, PID 1, that migrates; return its container."""
+    return start_container(
         client.image,
         f"--env=DATABASES={settings({'default': database})}",
-        "--env=MIGRATION_SECONDS=600",
+        *options,
         network=client.network,
         command=["python", "manage.py", "wait_for_db", "--migrate"],
     )
+
+
+def start_holder(client, database):
+    """Start a process that holds the lock and migrates for minutes; return its container."""
+    holder = start_migrating(client, database, "--env=MIGRATION_SECONDS=600")
     wait_until(lambda: "Applying polls.0001_initial... OK" in docker("logs", holder))
     return holder
 
@@ -70,6 +75,46 @@ def test_the_lock_is_freed_when_its_holder_is_killed(server, client, database):
     ended = waiting.end()
     assert ended.code == 0, ended
     assert "Applying polls.0002_question_asked... OK" in ended.stdout
+
+
+def waiting_process(server, event):
+    """The process id of the server's session that waits for *event*, or ""."""
+    return server.psql(
+        f"SELECT pid FROM pg_stat_activity WHERE datname = 'empty' AND '{event}' IN (wait_event, wait_event_type)"
+    )
+
+
+def test_a_commit_that_outlives_its_killed_client_is_waited_for(server, client, database):
+    """As on a slow disk: the server has the COMMIT, and nobody sees its result yet."""
+    server.psql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    try:
+        server.psql("SELECT pg_reload_conf()")
+        holder = start_migrating(client, database)
+        wait_until(lambda: waiting_process(server, "SyncRep"))
+        docker("kill", holder)
+        following = client.start("--migrate", **database)
+        following.until_it_says(f"held by server process {waiting_process(server, 'SyncRep')}")
+    finally:
+        server.psql("ALTER SYSTEM RESET synchronous_standby_names")
+        server.psql("SELECT pg_reload_conf()")
+    ended = following.end()
+    assert ended.code == 0, ended
+    count, distinct = recorded(server).split("|")
+    assert count == distinct
+
+
+def test_a_statement_of_a_killed_client_ends(server, client, database):
+    assert client.start_python("manage.py", "migrate", "polls", "0001", **database).end().code == 0
+    other = server.open_session("empty")
+    other.ask("BEGIN; LOCK TABLE polls_question; SELECT 1")
+    holder = start_migrating(client, database)
+    wait_until(lambda: waiting_process(server, "relation"))
+    pid = waiting_process(server, "relation")
+    docker("kill", holder)
+    wait_until(lambda: waiting_process(server, "relation") != pid)
+    other.close()
+    ended = client.run("--migrate", **database)
+    assert ended.code == 0, ended
 
 
 def test_a_signal_ends_a_migration_and_frees_the_lock(server, client, database):

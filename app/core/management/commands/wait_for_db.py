@@ -99,8 +99,9 @@ class Command(BaseCommand):
     def migrate(self, database, **options):
         (lock,) = self.wait_for(MigrationLock, [database])
         try:
-            # It reads the state of the database anew, now that nobody else changes it.
-            call_command("migrate", database=database, interactive=False, **options)
+            with lock.shared_with(connections[database]):
+                # It reads the state of the database anew, now that nobody else changes it.
+                call_command("migrate", database=database, interactive=False, **options)
         finally:
             lock.release()
 
