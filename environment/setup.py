@@ -92,46 +92,50 @@ def start(lock, test_seconds):
 
 
 def set_up(lock, test_seconds):
-    """Every step; the exit status is 1 if one failed."""
+    """Every step, in a process that goes on if the tests take long; its output is the log. Exit status 1 if one failed."""
     lock.truncate(0)
     PROGRESS.unlink(missing_ok=True)
     record = Record()
-    record.step("folder", check_folder)
-    record.step("git", describe_git)
-    record.step("commit hooks", install_hooks)
-    started = run([*SERVE, "--detach"])  # it loads Django while the database starts
-    is_migrated = record.step("database", WAIT)
     LOG.write_text("")
     sys.stdout.flush()
+    parent = os.getpid()
     worker = os.fork()  # it has the lock, too
     if worker:
         return follow(worker, test_seconds)
-    os._exit(finish(lock, record, started, is_migrated))
-
-
-def finish(lock, record, started, is_migrated):
-    """The page and the tests, in a process that goes on if the tests take long. Its output is the log."""
-    parent = os.getppid()
     os.setsid()
-    locks.write_pid(lock)
     with LOG.open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    tests = popen(TESTS) if is_migrated else None
-    record.step("server", lambda: started if started[0] else wait_for_page(is_migrated))
-    if tests:
-        record.step("tests", lambda: output_of(tests))
-    record.end()
+    run_steps(lock, record)
     color, text = result(record.content)
     say(color, text)
     if os.getppid() != parent:
         tell_terminals(color, text)
-    return int(bool(failed_steps(record.content)))
+    os._exit(int(bool(failed_steps(record.content))))
+
+
+def run_steps(lock, record):
+    record.step("folder", check_folder)
+    record.step("git", describe_git)
+    record.step("commit hooks", install_hooks)
+    waits = not locks.is_held(serve.LOCK)
+    started = run([*SERVE, "--detach"])
+    tests = popen(TESTS, stdin=subprocess.PIPE)  # all but the project's own code is loaded while the database starts
+    is_migrated = record.step("database", follow_supervisor if waits and not started[0] else WAIT)
+    locks.write_pid(lock)
+    if is_migrated:
+        tests.stdin.close()
+    else:
+        tests.kill()
+    record.step("server", lambda: started if started[0] else wait_for_page(is_migrated))
+    if is_migrated:
+        record.step("tests", lambda: output_of(tests))
+    record.end()
 
 
 def follow(worker, test_seconds):
     """Show the worker's log until it has ended, or the tests have taken as long as one waits for them."""
-    deadline = time.monotonic() + test_seconds
+    deadline = None
     with LOG.open() as log:
         try:
             while True:
@@ -140,9 +144,11 @@ def follow(worker, test_seconds):
                 if ended:
                     return os.waitstatus_to_exitcode(status)
                 record = read_record()
-                if time.monotonic() > deadline and has_served(record):
-                    say_status()
-                    return int(bool(failed_steps(record)))
+                if has_served(record):
+                    deadline = deadline or time.monotonic() + test_seconds
+                    if time.monotonic() > deadline:
+                        say_status()
+                        return int(bool(failed_steps(record)))
                 time.sleep(0.02)
         except KeyboardInterrupt:
             os.killpg(worker, signal.SIGTERM)
@@ -220,8 +226,8 @@ def run(command):
     return output_of(popen(command))
 
 
-def popen(command):
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+def popen(command, **options):
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **COLOR}, **options)
 
 
@@ -231,6 +237,20 @@ def output_of(process):
         print(line, end="", flush=True)
         output.append(line)
     return process.wait(), "".join(output)
+
+
+def follow_supervisor():
+    """Show its log until it has migrated, or says why it has not."""
+    output = ""
+    with serve.LOG.open(errors="replace") as log:
+        while True:
+            is_waiting = places.starting_file().exists() and locks.is_held(serve.LOCK)
+            text = log.read()
+            print(text, end="", flush=True)
+            output += text
+            if not is_waiting:
+                return int(steps.WITHOUT_DATABASE in output or not locks.is_held(serve.LOCK)), output
+            time.sleep(0.02)
 
 
 def wait_for_page(is_migrated):

@@ -150,10 +150,10 @@ class Supervisor:
         if status in {2, 3} and not (self.in_background or self.has_waited):
             return status  # Compose then knows at once; an editor shows the page that says why
         self.has_waited, self.is_migrated = True, status == 0
-        places.starting_file().unlink(missing_ok=True)
         if not self.is_migrated:
             self.health.report("failed")
             say(f"{steps.WITHOUT_DATABASE}, or some of its migrations (exit status {status}, see above).")
+        places.starting_file().unlink(missing_ok=True)
         asked_early = places.asked_early_file().exists()
         places.asked_early_file().unlink(missing_ok=True)
         if self.server and not (self.is_migrated and asked_early):

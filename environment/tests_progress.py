@@ -4,8 +4,11 @@ and takes databases of its own, so that `pytest` can be typed meanwhile.
 """
 
 import json
+import os
 import time
 
+import django.test  # noqa: F401 loaded while the database starts
+import pytest
 from django.conf import settings
 from django.db import connections
 
@@ -13,6 +16,13 @@ from core import places
 
 FILE = places.tests_progress_file()
 EVERY_SECONDS = 0.5
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests():
+    """Load the project's code when the setup closes the standard input: the database is there and migrated then."""
+    os.read(0, 1)
+    return (yield)
 
 
 def pytest_sessionstart(session):
