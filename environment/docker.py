@@ -144,29 +144,31 @@ class Backend:
             self.step("image", "build")
             before = self.container()
             self.step("containers", "up", "--detach")
-            if self.container() == before:  # it runs on, and since its start a migration may have come
+            container = self.container()
+            if container == before:  # it runs on, and since its start a migration may have come
                 wait = ["python", "app/manage.py", "wait_for_db", "--migrate"]
                 self.step("database migrated", "exec", "--no-TTY", "app", *wait)
             else:
                 self.hand_on_identity()
-            self.wait(set(configuration["services"]))
+            self.wait(set(configuration["services"]), container)
         return self.check_page()
 
-    def wait(self, services):
+    def wait(self, services, container):
         """Until every service is healthy, or has done its work. The application's log is the progress."""
         log = STATE / "app.log"
         with steps.writing(log) as output:
-            follow = ["docker", "compose", "logs", "--follow", "--no-log-prefix", "app"]
-            follower = subprocess.Popen(
-                follow, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+            # Not of Compose: a plugin that is at its own start may never hear of a signal.
+            follow = ["docker", "logs", "--follow", container.partition("\n")[0]]
+            options = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+            follower = subprocess.Popen(follow, env=self.env, **options) if container else None
             try:
                 self.step("database, migrations, page", "up", "--detach", "--wait", progress=log)
             except Failure as failure:
                 self.check_services(services, failure)
             finally:
-                follower.terminate()
-                follower.wait()
+                if follower:
+                    follower.kill()
+                    follower.wait()
 
     def check_services(self, services, failure):
         """`up --wait` also fails for a service that ends well, and for one whose last health check is old: ask again."""

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from helpers.engine import RUN, docker
 from helpers.projects import get
-from helpers.waiting import free_port
+from helpers.waiting import HANGING, free_port
 
 STDERR_NOISE = {
     "a dollar sign in .env": {".env": "SECRET_KEY=django-insecure-x$9kq#vh$abc\n"},
@@ -55,11 +55,23 @@ def test_a_warning_of_compose_is_not_an_answer(project, name):
     works(project)
 
 
-def test_a_docker_that_talks_is_not_an_answer(project, tmp_path):
-    docker = tmp_path / "docker"
-    docker.write_text(f'#!/bin/sh\necho "Emulate Docker CLI using podman." >&2\nexec {docker_program()} "$@"\n')
+def path_with_docker(folder, script):
+    """A PATH on which docker runs that script first."""
+    docker = folder / "docker"
+    docker.write_text(f'#!/bin/sh\n{script}\nexec {docker_program()} "$@"\n')
     docker.chmod(0o755)
-    works(project, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_a_docker_that_talks_is_not_an_answer(project, tmp_path):
+    works(project, PATH=path_with_docker(tmp_path, 'echo "Emulate Docker CLI using podman." >&2'))
+
+
+def test_a_log_that_hears_no_signal_does_not_hold_up(project, tmp_path):
+    """So does Compose where the signal comes at its own start: 22 times of 60 on a busy machine."""
+    deaf = 'case "$*" in *logs*--follow*) trap "" TERM; while :; do sleep 1; done ;; esac'
+    project.dev("up", timeout=HANGING, PATH=path_with_docker(tmp_path, deaf))
+    assert project.get()[0] == 200
 
 
 def docker_program():
