@@ -48,15 +48,15 @@ COPY --from=psycopg2 /opt/psycopg2 /opt/psycopg2
 RUN cp --archive /opt/psycopg2/. /opt/venv/lib/python*/site-packages
 
 FROM compiler AS development-builder
-# With pip this time, and writable by every uid: `pip install` works at once, without a rebuild.
-RUN python -m venv /opt/venv
 COPY --from=lock /workspace/production.txt /workspace/development.txt ./
+# With pip this time, and writable by every uid: `pip install` works at once, without a rebuild. What Django and the
+# debugger have compiled, they need not have as source, too: 15 MB.
 RUN --mount=type=cache,target=/root/.cache/uv --mount=from=uv,source=/opt/uv,target=/opt/uv \
-    /opt/uv/bin/uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r production.txt -r development.txt
+    python -m venv /opt/venv \
+    && /opt/uv/bin/uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r production.txt -r development.txt \
+    && find /opt/venv -path '*/django/*.po' -delete -o -path '*/debugpy/*.c' -delete && chmod -R a+rwX /opt/venv
 COPY --from=psycopg2 /opt/psycopg2 /opt/psycopg2
-# What Django and the debugger have compiled, they need not have as source, too: 15 MB.
-RUN cp --archive /opt/psycopg2/. /opt/venv/lib/python*/site-packages && chmod -R a+rwX /opt/venv \
-    && find /opt/venv -path '*/django/*.po' -delete -o -path '*/debugpy/*.c' -delete
+RUN chmod -R a+rwX /opt/psycopg2 && cp --archive /opt/psycopg2/. /opt/venv/lib/python*/site-packages
 
 # Whatever the umask of the clone was, every uid can read this.
 FROM base AS source
