@@ -4,11 +4,13 @@ The pytest plugin that lets tests wait for less than the defaults of Django and 
 - The test database is migrated once, kept as a template, and copied by every later run and by every worker of
   `pytest -n`, until something that makes it has changed: see `fingerprint`.
 - Commits of the tests do not wait for the disk. Those of all other databases do.
+- The end of pytest does not walk over all of Django once more: 0.4 s.
 
 `pytest --create-db` makes the template anew; `-p no:environment.faster_tests` leaves all of it out.
 """
 
 import contextlib
+import gc
 import hashlib
 import importlib.util
 import inspect
@@ -47,6 +49,10 @@ def pytest_terminal_summary(terminalreporter, config):
     seconds, cores = time.monotonic() - STARTED, os.cpu_count() or 1
     if seconds > LONG_SECONDS and cores > 1 and getattr(config.option, "numprocesses", 1) is None:
         terminalreporter.write_line(f"The tests took {seconds:.0f} s on one of {cores} cores. On all: pytest -n auto")
+
+
+def pytest_unconfigure():
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
