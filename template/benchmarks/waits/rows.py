@@ -14,6 +14,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+sys.path.append(str(ROOT / "template/tests"))
+
+from helpers.debugger import Debugger  # noqa: E402 the path comes first
+from server import VIEW  # noqa: E402
+
 FIRST_VERSION = "7dbdac4"
 RUN = f"waits-{secrets.token_hex(3)}"
 OURS, TUTORIAL, BEFORE, DJANGO = "ours", "tutorial's stack", "first version", "Django's runserver"
@@ -134,15 +139,20 @@ class Contestant:
             command, cwd=self.folder, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
-    def get(self):
+    def answer(self, path):
+        """(status, text), or (None, "")."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", "/", headers={"Host": "localhost"})
-            return connection.getresponse().status
+            connection.request("GET", path, headers={"Host": "localhost"})
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException):
-            return None
+            return None, ""
         finally:
             connection.close()
+
+    def get(self):
+        return self.answer("/")[0]
 
     def image(self):
         return f"{self.folder.name}-app"
@@ -321,6 +331,32 @@ def server(contestant):
 @row("the server, beside Django's own", DJANGO, server_start=1, save_to_page=1)
 def server_django(contestant):
     return server_row(contestant, ["python", "environment/serve.py"])
+
+
+@row("the server with a debugger attached", BEFORE, save_to_page=0.85)
+def debugged(contestant):
+    """From a save to the page that shows it, after F5."""
+    build(contestant)
+    contestant.compose("up", "--detach", "--wait")
+    urls = contestant.folder / "app/app/urls.py"
+    text = urls.read_text()
+    attach = {"request": "attach", "connect": {"port": 5678}, "subProcess": True, "django": True}
+    container = ["docker", "exec", "--interactive", contestant.compose("ps", "--quiet", "app")]
+    with Debugger(lambda *command: [*container, *command], attach, {}) as debugger:
+        for _ in ("the supervisor or the reloader", "the server"):
+            debugger.wait_for_process()
+        for marker in ("first", "second"):
+            time.sleep(1.5)  # a watcher may begin after the server
+            started = time.monotonic()
+            urls.write_text(text + VIEW.format(marker))
+            while contestant.answer("/marker/")[1] != marker:
+                if time.monotonic() > started + 120:
+                    sys.exit(f"{contestant.name}: no answer within 120 s")
+                time.sleep(0.005)
+            seconds = time.monotonic() - started
+    urls.write_text(text)
+    contestant.compose("down", "--volumes", "--timeout=1")
+    return {"save to page": seconds}, {}
 
 
 @row("`./dev test` without Docker, first of all", BEFORE, seconds=0.45)

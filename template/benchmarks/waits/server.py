@@ -35,17 +35,23 @@ def wait_for(answer):
     sys.exit("no answer within 120 s")
 
 
-urls = Path("app/app/urls.py")
-text = urls.read_text()
-urls.write_text(text + VIEW.format("first"))
-process = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-try:
-    start = wait_for("first")
-    time.sleep(1.5)  # a watcher may begin after the server
-    urls.write_text(text + VIEW.format("second"))
-    save = wait_for("second")
-finally:
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait()
-    urls.write_text(text)
-print(json.dumps({"server start": start, "save to page": save}))
+def main():
+    urls = Path("app/app/urls.py")
+    text = urls.read_text()
+    urls.write_text(text + VIEW.format("first"))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(sys.argv[2:], start_new_session=True, **quiet)
+    try:
+        start = wait_for("first")
+        time.sleep(1.5)  # a watcher may begin after the server
+        urls.write_text(text + VIEW.format("second"))
+        save = wait_for("second")
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        urls.write_text(text)
+    print(json.dumps({"server start": start, "save to page": save}))
+
+
+if __name__ == "__main__":
+    main()
