@@ -124,6 +124,7 @@ def run_steps(lock, record):
     is_migrated = record.step("database", follow_supervisor if waits and not started[0] else WAIT)
     locks.write_pid(lock)
     if is_migrated:
+        tests.stdin.write("\n")
         tests.stdin.close()
     else:
         tests.kill()

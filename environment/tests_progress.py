@@ -5,6 +5,7 @@ and takes databases of its own, so that `pytest` can be typed meanwhile.
 
 import json
 import os
+import sys
 import time
 
 import django.test  # noqa: F401 loaded while the database starts
@@ -20,8 +21,9 @@ EVERY_SECONDS = 0.5
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests():
-    """Load the project's code when the setup closes the standard input: the database is there and migrated then."""
-    os.read(0, 1)
+    """Load the project's code when the setup says so, by a byte: the database is there and migrated then."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and not os.read(0, 1):
+        sys.exit("The setup has ended.")
     return (yield)
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 
 import pytest
+from helpers.waiting import wait_until
 
 STATE = "/home/app/.local/state"
 RECORD = f"{STATE}/setup.json"
@@ -111,14 +112,26 @@ def test_a_setup_that_was_cut_off_is_finished_by_the_next_start(opened, spoil_re
     assert_ready(opened)
 
 
-def test_a_setup_that_is_killed_is_finished_by_the_next_start(opened, spoil_record):
-    command = opened.exec_argv("bash", "-c", f"echo $$; exec {SETUP} {PATIENT}")
+def kill_setup(project, processes):
+    """Begin a setup, and kill those of its *processes* when it is at the database; $setup is the first one."""
+    command = project.exec_argv("bash", "-c", f"echo $$; exec {SETUP} {PATIENT}")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as setup:
         pid = setup.stdout.readline().strip()
         assert any("database" in line for line in setup.stdout)
-        opened.bash(f"kill -9 {pid}")
+        project.bash(f"setup={pid}; kill -9 {processes}")
+
+
+def test_a_setup_that_is_killed_is_finished_by_the_next_start(opened, spoil_record):
+    kill_setup(opened, "$setup $(cat /proc/$setup/task/$setup/children)")
     assert record_status(opened) == "running"
     assert "READY after" in opened.bash(f"{SETUP} --start {PATIENT}").stdout
+    assert "environment.tests_progress" not in opened.bash("cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
+
+
+def test_a_setup_goes_on_without_the_terminal_that_showed_it(opened, spoil_record):
+    kill_setup(opened, "$setup")
+    wait_until(lambda: record_status(opened) == "ready")
+    assert_ready(opened)
 
 
 def record_status(project):
