@@ -68,7 +68,7 @@ def detach(arguments):
     with LOCK.open("a+") as lock:
         if not locks.acquire(lock):
             return 0
-    places.starting_file().write_text("")  # who follows the log knows from now on that the supervisor waits
+        places.starting_file().write_text("")  # from now on who follows the log knows that the supervisor waits
     command = [sys.executable, __file__, "--in-background", *(["--debug"] if arguments.debug else [])]
     with LOG.open("w") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

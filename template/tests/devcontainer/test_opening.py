@@ -134,6 +134,18 @@ def test_a_setup_goes_on_without_the_terminal_that_showed_it(opened, spoil_recor
     assert_ready(opened)
 
 
+def test_tests_that_cannot_begin_are_told(opened, spoil_record):
+    pyproject = opened.folder / "pyproject.toml"
+    text = pyproject.read_text()
+    try:
+        pyproject.write_text(text.replace("environment.faster_tests", "no_such_plugin"))
+        done = opened.bash(f"{SETUP} {PATIENT}", check=False)
+        assert done.returncode == 1
+        assert "no_such_plugin" in done.stdout and "NOT READY: tests failed" in done.stdout
+    finally:
+        pyproject.write_text(text)
+
+
 def record_status(project):
     return json.loads(project.bash(f"cat {RECORD}").stdout)["status"]
 
