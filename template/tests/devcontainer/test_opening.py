@@ -124,14 +124,25 @@ def kill_setup(project, processes):
 def test_a_setup_that_is_killed_is_finished_by_the_next_start(opened, spoil_record):
     kill_setup(opened, "$setup $(cat /proc/$setup/task/$setup/children)")
     assert record_status(opened) == "running"
+    wait_until(lambda: "environment.tests_progress" not in opened.bash("cat /proc/[0-9]*/cmdline").stdout)
+    opened.bash(f"test ! -e {STATE}/tests.json")  # they have not begun
     assert "READY after" in opened.bash(f"{SETUP} --start {PATIENT}").stdout
-    assert "environment.tests_progress" not in opened.bash("cat /proc/[0-9]*/cmdline | tr '\\0' ' '").stdout
 
 
 def test_a_setup_goes_on_without_the_terminal_that_showed_it(opened, spoil_record):
     kill_setup(opened, "$setup")
     wait_until(lambda: record_status(opened) == "ready")
     assert_ready(opened)
+
+
+def test_a_setup_that_starts_the_server_tells_what_is_wrong_with_the_database(opened, spoil_record):
+    opened.bash("python environment/serve.py --stop")
+    try:
+        done = opened.bash(f"DB_PASS=wrong {SETUP} {PATIENT}", check=False)
+    finally:
+        opened.bash("python environment/serve.py --restart")
+    assert done.returncode == 1
+    assert "password authentication failed" in done.stdout and "NOT READY: database failed" in done.stdout
 
 
 def test_tests_that_cannot_begin_are_told(opened, spoil_record):
