@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 
@@ -54,11 +55,15 @@ class Command:
 
     def until_it_says(self, text, times=1):
         """Read stdout until *text*; return all of it so far."""
+        bound = threading.Timer(HANGING, self.process.kill)
+        bound.start()
         while self.output.count(text) < times:
             some = self.process.stdout.read(4096).decode()
             if not some:
+                bound.cancel()
                 pytest.fail(f"never said {text!r}: {self.output}{self.process.stderr.read()}", pytrace=False)
             self.output += some
+        bound.cancel()
         return self.output
 
     def end(self):
