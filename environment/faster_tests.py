@@ -4,7 +4,7 @@ The pytest plugin that lets tests wait for less than the defaults of Django and 
 - The test database is migrated once, kept as a template, and copied by every later run and by every worker of
   `pytest -n`, until something that makes it has changed: see `fingerprint`.
 - Commits of the tests do not wait for the disk. Those of all other databases do.
-- The end of pytest does not walk over all of Django once more: 0.4 s.
+- The end of pytest does not walk over all of Django once more.
 
 `pytest --create-db` makes the template anew; `-p no:environment.faster_tests` leaves all of it out.
 """
