@@ -1,11 +1,13 @@
 """How the tests run programs, Docker above all."""
 
+import contextlib
 import os
 import secrets
 import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.waiting import wait_until
 
 TEMPLATE = Path(__file__).resolve().parents[2]
 ROOT = TEMPLATE.parent
@@ -36,3 +38,18 @@ def run(*command, check=True, apart=False, timeout=900, **options):
 def docker(*arguments, **options):
     """Docker's answer on stdout."""
     return run("docker", *arguments, apart=True, **options).stdout.strip()
+
+
+@contextlib.contextmanager
+def paused(container):
+    """Nothing in the *container* (name or ID) goes on. The engine gives up at a process that waits for a slow disk."""
+    wait_until(lambda: was_paused(run("docker", "pause", container, check=False)))
+    try:
+        yield
+    finally:
+        docker("unpause", container)
+
+
+def was_paused(done):
+    assert done.returncode == 0 or "unable to freeze" in done.stdout, done.stdout
+    return done.returncode == 0

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from helpers.engine import docker
+from helpers.engine import docker, paused
 from helpers.servers import log, program, settings, start_container
 from helpers.waiting import HANGING, wait_until
 
@@ -109,8 +109,7 @@ def test_the_last_cause_that_says_something_is_kept(make_server, client):
     docker("restart", server.name)
     command = client.start("--timeout=4", HOST=server.name)
     command.until_it_says("SQLSTATE 57P03")
-    docker("pause", server.name)
-    ended = command.end()
-    docker("unpause", server.name)
+    with paused(server.name):
+        ended = command.end()
     assert ended.code == 124
     assert "SQLSTATE 57P03" in ended.stderr

@@ -1,6 +1,6 @@
 """Ready is a login to a server that accepts writes, and nothing less."""
 
-from helpers.engine import docker
+from helpers.engine import docker, paused
 from helpers.waiting import wait_until
 
 
@@ -24,10 +24,9 @@ def test_a_server_that_is_stopped_is_waited_for_until_it_starts(make_server, cli
 
 def test_a_server_that_is_paused_is_waited_for_until_it_goes_on(make_server, client):
     server = make_server().until_ready()
-    docker("pause", server.name)
-    command = client.start(HOST=server.name)
-    command.until_it_says("no answer while waiting for the server's reply")
-    docker("unpause", server.name)
+    with paused(server.name):
+        command = client.start(HOST=server.name)
+        command.until_it_says("no answer while waiting for the server's reply")
     assert command.end().code == 0
 
 

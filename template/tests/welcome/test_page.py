@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from helpers.browser import visit
+from helpers.engine import paused
 from helpers.waiting import wait_until
 from PIL import Image
 from playwright.sync_api import expect
@@ -125,26 +126,20 @@ def test_the_database_stopped_and_came_back(page, stack):
 
 
 def test_the_database_hangs(page, stack):
-    stack.compose("pause", "db")
-    try:
+    with paused(stack.container("db")["Id"]):
         started = time.monotonic()
         visit(page, "/")
         print(f"told after {time.monotonic() - started:.1f} s")
         expect(headline(page)).to_have_text("The database is not ready.")
         expect(page.get_by_text("No answer while")).to_be_visible()
-    finally:
-        stack.compose("unpause", "db")
     expect(headline(page)).to_have_text("Ready.", timeout=SOON)
 
 
 def test_it_recovers_without_scripts_too(browser, stack):
     page = browser.new_context(base_url=stack.url, java_script_enabled=False).new_page()
-    stack.compose("pause", "db")
-    try:
+    with paused(stack.container("db")["Id"]):
         visit(page, "/")
         expect(headline(page)).to_have_text("The database is not ready.")
-    finally:
-        stack.compose("unpause", "db")
     expect(headline(page)).to_have_text("Ready.", timeout=SOON)
     page.context.close()
 
