@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from helpers.waiting import wait_until
 
 TEMPLATE = Path(__file__).resolve().parents[2]
