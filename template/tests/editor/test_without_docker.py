@@ -8,7 +8,7 @@ import pytest
 from helpers.debugger import Debugger
 from helpers.engine import ROOT
 from helpers.files import read_json
-from helpers.machines import FOLDER
+from helpers.machines import FOLDER, set_up_machines
 from helpers.waiting import wait_until
 
 PYTHON = f"{FOLDER}/.venv/bin/python"
@@ -17,10 +17,11 @@ TESTS = "app/core/tests/test_wait_for_db.py"
 
 
 @pytest.fixture(scope="module")
-def machine(make_set_up_machine):
-    machine = make_set_up_machine()
-    machine.dev("up")
-    return machine
+def machine(clone, set_up_image):
+    with set_up_machines(clone, set_up_image) as make:
+        machine = make()
+        machine.dev("up")
+        yield machine
 
 
 def test_the_test_explorer_finds_the_tests(machine):

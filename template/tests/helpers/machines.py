@@ -1,5 +1,6 @@
 """Bare machines for the tests of `./dev` without Docker: containers of the plain Python image, with nothing added."""
 
+import contextlib
 import secrets
 
 import pytest
@@ -100,12 +101,13 @@ class Machine:
 @pytest.fixture(scope="session")
 def clone(make_shared_project):
     """The folder of a clean clone, for the bare machines."""
-    return make_shared_project().folder
+    yield make_shared_project().folder
+    docker("volume", "rm", CACHE, check=False)  # unless another worker has it
 
 
-@pytest.fixture(scope="session")
-def make_machine(clone):
-    """A factory of bare machines with a clone of the project."""
+@contextlib.contextmanager
+def bare_machines(clone):
+    """A factory of bare machines with the clone. They are removed at the end, since what runs in them costs time."""
     machines = []
 
     def make(*options, image=PLAIN):
@@ -119,37 +121,54 @@ def make_machine(clone):
             machine.run("chmod", "-R", "a+rX", "/programs")
         return machine
 
-    yield make
-    if machines:
-        docker("rm", "--force", *(machine.name for machine in machines), check=False)
-        docker("volume", "rm", CACHE, check=False)  # unless another worker has it
+    try:
+        yield make
+    finally:
+        for machine in machines:
+            docker("rm", "--force", machine.name, check=False)
 
 
-@pytest.fixture(scope="session")
-def bare(make_machine):
-    """A machine with nothing but Python, on which `./dev up` was typed once. The tests that share it restore it."""
-    machine = make_machine()
-    machine.users = machine.run("cat", "/etc/passwd").stdout
-    machine.first_up = machine.dev("up")
-    return machine
-
-
-@pytest.fixture(scope="session")
-def make_set_up_machine(bare, make_machine):
+@contextlib.contextmanager
+def set_up_machines(clone, image):
     """A factory of machines that have their packages, but no data; how they get those is proven with `bare`."""
+    with bare_machines(clone) as make_machine:
+
+        def make(*options):
+            machine = make_machine(*options, image=image)
+            unshare = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "true"]
+            if NAMESPACES in options and machine.run(*unshare, user="4321", check=False).returncode:
+                pytest.skip("needs a kernel that allows user namespaces")
+            machine.sh("cd .dev && rm -r postgres password")
+            return machine
+
+        yield make
+
+
+@pytest.fixture
+def make_machine(clone):
+    with bare_machines(clone) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def bare(clone):
+    """A machine with nothing but Python, on which `./dev up` was typed once. The tests that share it restore it."""
+    with bare_machines(clone) as make:
+        machine = make()
+        machine.users = machine.run("cat", "/etc/passwd").stdout
+        machine.first_up = machine.dev("up")
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def set_up_image(bare):
     image = f"{MACHINE}-{secrets.token_hex(3)}"
     docker("commit", bare.name, image)
-
-    def make(*options):
-        machine = make_machine(*options, image=image)
-        unshare = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "true"]
-        if NAMESPACES in options and machine.run(*unshare, user="4321", check=False).returncode:
-            pytest.skip("needs a kernel that allows user namespaces")
-        machine.sh("cd .dev && rm -r postgres password")
-        return machine
-
-    yield make
-    made = docker("ps", "--all", "--quiet", f"--filter=ancestor={image}").split()
-    if made:
-        docker("rm", "--force", *made, check=False)
+    yield image
     docker("image", "rm", image, check=False)
+
+
+@pytest.fixture
+def make_set_up_machine(clone, set_up_image):
+    with set_up_machines(clone, set_up_image) as make:
+        yield make
