@@ -16,10 +16,10 @@ from django.core.checks import Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
-from django.utils.text import capfirst
 
 from core import listeners, places
-from core.wait_for_db import GaveUp, LoginCheck, MigrationsCheck, wait_for
+from core.wait_for_db import GaveUp, LoginCheck, wait_for
+from core.wait_for_db.checks import unapplied_migrations
 
 ROOT = places.ROOT
 DEFAULT_TIMEOUT = 3.0
@@ -74,14 +74,14 @@ def check_database(alias, timeout):
         if not is_replica:
             yield Error(f"Not ready: {error}.", hint=error.cause.hint, id="doctor.E001")
         return
-    yield from check_migrations(alias, timeout)
+    yield from check_migrations(alias)
     with connections[alias].cursor() as cursor:
         if places.place() in IN_CONTAINER and connections[alias].settings_dict["HOST"] == "db":
             yield from check_client(connections[alias].pg_version // 10000)
             yield from check_volume(cursor)
 
 
-def check_migrations(alias, timeout):
+def check_migrations(alias):
     loader = MigrationLoader(connections[alias])
     conflicts = loader.detect_conflicts()
     if conflicts:
@@ -101,10 +101,9 @@ def check_migrations(alias, timeout):
             ),
             id="doctor.W016",
         )
-    try:
-        wait_for([MigrationsCheck(alias)], timeout)
-    except GaveUp as error:
-        yield Warning(f"{capfirst(str(error))}.", hint=f"Run: {places.command('manage', 'migrate')}", id="doctor.W002")
+    if unapplied := unapplied_migrations(connections[alias]):
+        text = f'The database "{alias}" has unapplied migrations: {len(unapplied)}.'
+        yield Warning(text, hint=f"Run: {places.command('manage', 'migrate')}", id="doctor.W002")
 
 
 def undo(loader, app):
