@@ -47,13 +47,17 @@ RUN --mount=type=cache,target=/root/.cache/uv --mount=from=uv,source=/opt/uv,tar
 COPY --from=psycopg2 /opt/psycopg2 /opt/psycopg2
 RUN cp --archive /opt/psycopg2/. /opt/venv/lib/python*/site-packages
 
-FROM compiler AS development-builder
+FROM base AS development-builder
+# With pip this time, and writable by every uid: `pip install` works at once, without a rebuild.
+RUN python -m venv /opt/venv
 COPY --from=lock /workspace/production.txt /workspace/development.txt ./
-# With pip this time, and writable by every uid: `pip install` works at once, without a rebuild. What Django and the
-# debugger have compiled, they need not have as source, too: 15 MB.
+# Most packages have a wheel, and are installed while the compiler comes for psycopg2. If one must be compiled, it comes
+# here, too. What Django and the debugger have compiled, they need not have as source: 15 MB.
 RUN --mount=type=cache,target=/root/.cache/uv --mount=from=uv,source=/opt/uv,target=/opt/uv \
-    python -m venv /opt/venv \
-    && /opt/uv/bin/uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r production.txt -r development.txt \
+    --mount=type=cache,sharing=private,id=apt-compiler,target=/var/cache/apt --mount=type=cache,sharing=private,id=lists-compiler,target=/var/lib/apt/lists \
+    install() { /opt/uv/bin/uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r production.txt -r development.txt; } \
+    && { install || { echo "Not without a compiler: trying again with one." \
+        && apt-get update -qq && apt-get install -qq --no-install-recommends gcc libc6-dev libpq-dev && install; }; } \
     && find /opt/venv -path '*/django/*.po' -delete -o -path '*/debugpy/*.c' -delete && chmod -R a+rwX /opt/venv
 COPY --from=psycopg2 /opt/psycopg2 /opt/psycopg2
 RUN chmod -R a+rwX /opt/psycopg2 && cp --archive /opt/psycopg2/. /opt/venv/lib/python*/site-packages

@@ -94,6 +94,14 @@ def test_any_user_can_add_a_package_without_a_rebuild(project, build):
                 "touch /opt/venv/bin/x && cd /opt/venv/lib/python*/site-packages && touch x")  # fmt: skip
 
 
+def test_a_package_without_a_wheel_is_compiled(project, build):
+    lock = (project.folder / "requirements-dev.txt").read_text()
+    project.write("requirements-dev.txt", lock + locked(project, build(), "spidev"))
+    image = build()
+    assert in_image(project, image, "python -c 'import spidev; print(spidev.__file__)'").stdout.strip().endswith(".so")
+    assert in_image(project, image, "command -v gcc", check=False).returncode
+
+
 def test_an_edit_does_not_rebuild_the_dependencies(project, build):
     before = layers(project, build()), layers(project, build(target="production"))
     project.write("app/app/urls.py", "# edited\n")
@@ -117,14 +125,15 @@ def test_a_tampered_hash_fails_the_build(project, build):
     assert "Hash mismatch for `sqlparse" in output
 
 
+def locked(project, image, package):
+    """The lines of a requirements file."""
+    compile_it = f"echo {package} | uv pip compile --quiet --no-deps --no-header --generate-hashes -"
+    return project.run("docker", "run", "--rm", image, "sh", "-c", compile_it).stdout
+
+
 def test_a_binary_wheel_of_psycopg2_fails_the_build(project, build):
-    binary = project.run(
-        "docker", "run", "--rm", "--interactive", build(), "sh", "-c",
-        "echo psycopg2-binary | uv pip compile --quiet --no-deps --no-header --generate-hashes -",
-    ).stdout  # fmt: skip
-    output = broken(
-        project, build, "requirements.txt", r"psycopg2==.*\n(    --hash.*\n)+", binary.replace("\\", "\\\\")
-    )
+    binary = locked(project, build(), "psycopg2-binary").replace("\\", "\\\\")
+    output = broken(project, build, "requirements.txt", r"psycopg2==.*\n(    --hash.*\n)+", binary)
     assert "take psycopg2, which is compiled here" in output
 
 
