@@ -119,9 +119,10 @@ def broken(project, build, path, pattern, replacement, target="builder"):
     return build(target=target, check=False)
 
 
-def test_a_tampered_hash_fails_the_build(project, build):
+@pytest.mark.parametrize("target", ["builder", "development-builder"])
+def test_a_tampered_hash_fails_the_build(project, build, target):
     tampered = rf"\1    --hash=sha256:{'0' * 64}\n"
-    output = broken(project, build, "requirements.txt", r"(sqlparse==.*\n)(?: +--hash.*\n)+", tampered)
+    output = broken(project, build, "requirements.txt", r"(sqlparse==.*\n)(?: +--hash.*\n)+", tampered, target)
     assert "Hash mismatch for `sqlparse" in output
 
 
