@@ -11,7 +11,7 @@ import threading
 import time
 
 from core import places
-from environment.steps import page_answer
+from environment.steps import is_no_page, page_answer
 
 SOCKET = places.state_folder() / "server.sock"
 START_SECONDS = 60  # until the supervisor listens; Docker sends the first probe a second after the container's start
@@ -51,13 +51,19 @@ class Health:
     def poll(self):
         pause = threading.Event()
         while self.is_serving.wait():
-            _, answer = page_answer(self.port)
-            if answer == "ok" and self.state != "ready":
-                self.report("ready")
-            elif answer == "unapplied" and self.state == "ready":
-                self.report("failed")
-                self.watch()
+            state = self.state_after(*page_answer(self.port))
+            if state != self.state:
+                self.report(state)
+                if state == "failed":
+                    self.watch()
             pause.wait(READY_POLL_SECONDS if self.state == "ready" else POLL_SECONDS)
+
+    def state_after(self, status, answer):
+        if not is_no_page(status):
+            return "ready"  # whatever it answers: a project may have done without /readyz
+        if status not in (None, 503) or (answer == "unapplied" and self.state == "ready"):
+            return "failed"
+        return self.state
 
     def answer_probes(self, listener):
         while True:

@@ -27,6 +27,10 @@ LOCK, LOG = STATE / "server.lock", STATE / "server.log"
 
 def main():
     arguments = parse_arguments()
+    try:
+        places.load_variables()  # an editor's task has none of ./dev's
+    except ValueError as error:
+        sys.exit(f"{error}. Run: {places.command('up')}")
     STATE.mkdir(parents=True, exist_ok=True)
     if arguments.health:
         return health.probe()

@@ -29,6 +29,7 @@ STATE, PROGRESS = places.state_folder(), places.tests_progress_file()
 RECORD, LOCK, LOG = STATE / "setup.json", STATE / "setup.lock", STATE / "setup.log"
 SERVE = [sys.executable, "environment/serve.py"]
 WAIT = ["sh", "environment/entrypoint", sys.executable, "app/manage.py", "wait_for_db", "--migrate"]
+NO_TESTS_COLLECTED = 5  # pytest's exit status
 TESTS = [sys.executable, "-m", "pytest", "-p", "environment.tests_progress"]
 COLOR = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}  # pytest sees a pipe
 NEW_SECONDS = 3  # as long after a setup there is nothing new for the doctor to find
@@ -130,7 +131,7 @@ def run_steps(lock, record):
         tests.kill()
     record.step("server", lambda: started if started[0] else wait_for_page(is_migrated))
     if is_migrated:
-        record.step("tests", lambda: output_of(tests))
+        record.step("tests", lambda: passed(*output_of(tests)))
     record.end()
 
 
@@ -238,6 +239,11 @@ def output_of(process):
         print(line, end="", flush=True)
         output.append(line)
     return process.wait(), "".join(output)
+
+
+def passed(status, output):
+    """A project that has no test yet has none that fails."""
+    return 0 if status == NO_TESTS_COLLECTED else status, output
 
 
 def follow_supervisor():

@@ -76,6 +76,31 @@ def test_there_is_an_sqlite_database_too(project):
     is_well(project)
 
 
+def without_probes(project):
+    project.dev("down")  # a server that was ready stays so
+    settings = project.read("app/app/settings.py")
+    assert settings.count('    "app.health.probes",\n') == 1
+    project.write("app/app/settings.py", settings.replace('    "app.health.probes",\n', ""))
+
+
+def test_there_is_no_readyz(project):
+    without_probes(project)
+    (project.folder / "app/app/health.py").unlink()
+    project.dev("up")
+    assert project.get("readyz")[0] == 404 and project.get()[0] == 200
+    project.compose("up", "--wait")
+
+
+def test_every_page_fails(project):
+    without_probes(project)
+    project.write("app/app/broken.py", "def broken(get_response):\n    return lambda request: 1 / 0\n")
+    settings = project.read("app/app/settings.py")
+    project.write(
+        "app/app/settings.py", settings.replace("MIDDLEWARE = [\n", 'MIDDLEWARE = [\n    "app.broken.broken",\n')
+    )
+    assert "ZeroDivisionError" in project.dev_fails("up")
+
+
 @pytest.mark.parametrize("name", ["DB_USER", "DB_NAME"])
 def test_role_and_database_have_capitals(make_project, name):
     project = make_project(**{name: "My-Shop"})

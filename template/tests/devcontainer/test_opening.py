@@ -157,6 +157,17 @@ def test_tests_that_cannot_begin_are_told(opened, spoil_record):
         pyproject.write_text(text)
 
 
+def test_a_project_without_a_test_is_ready(opened, spoil_record):
+    tests = opened.folder / "app/core/tests/test_wait_for_db.py"
+    text = tests.read_text()
+    try:
+        tests.unlink()
+        done = opened.bash(f"{SETUP} {PATIENT}")
+        assert "no tests ran" in done.stdout and "READY after" in done.stdout
+    finally:
+        tests.write_text(text)
+
+
 def record_status(project):
     return json.loads(project.bash(f"cat {RECORD}").stdout)["status"]
 

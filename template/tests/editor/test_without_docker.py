@@ -8,11 +8,12 @@ import pytest
 from helpers.debugger import Debugger
 from helpers.engine import ROOT
 from helpers.files import read_json
-from helpers.machines import FOLDER, set_up_machines
+from helpers.machines import FOLDER, SUPERVISOR, set_up_machines
 from helpers.waiting import wait_until
 
 PYTHON = f"{FOLDER}/.venv/bin/python"
 TASKS = {task["label"]: task for task in read_json(".vscode/tasks.json")["tasks"]}
+PORT = 8765  # .env has it, and no variable of the editor
 TESTS = "app/core/tests/test_wait_for_db.py"
 
 
@@ -20,6 +21,7 @@ TESTS = "app/core/tests/test_wait_for_db.py"
 def machine(clone, set_up_image):
     with set_up_machines(clone, set_up_image) as make:
         machine = make()
+        machine.write(".env", f"APP_PORT={PORT}\n")
         machine.dev("up")
         yield machine
 
@@ -52,13 +54,14 @@ def test_a_task_does_its_work(machine, label):
 
 def test_the_task_server_log_shows_the_log(machine):
     shown = machine.run("timeout", "5", *words("Server log"), folder=FOLDER, check=False).stdout
-    assert "Serving http://localhost:8000" in shown
+    assert f"Serving http://localhost:{PORT}" in shown
 
 
 def test_the_task_restart_server_serves_on_loopback_alone(machine):
+    before = machine.processes(SUPERVISOR)
     machine.run(*words("Restart server"), folder=FOLDER)
-    machine.dev("up")
-    assert machine.status() == "200"
+    wait_until(lambda: machine.status(PORT, "readyz") == "200")
+    assert not set(before) & set(machine.processes(SUPERVISOR))
     assert all(address.startswith("0100007F:") for address in machine.listening())
 
 
@@ -105,8 +108,8 @@ def test_f5_attaches_to_the_server_on_request(machine):
         with Debugger(exec_argv(machine), chosen, {f"{FOLDER}/app/welcome/views.py": number}) as debugger:
             debugger.wait_for_process()
             debugger.wait_for_process()
-            wait_until(lambda: machine.status(path="livez") == "200")
-            asking = ["docker", "exec", machine.name, "python3", "/programs/status.py", "http://127.0.0.1:8000/"]
+            wait_until(lambda: machine.status(PORT, "livez") == "200")
+            asking = ["docker", "exec", machine.name, "python3", "/programs/status.py", f"http://127.0.0.1:{PORT}/"]
             with subprocess.Popen(asking, stdout=subprocess.PIPE, text=True) as request:
                 debugger.wait_for_stop().resume()
                 assert request.stdout.read().strip() == "200"
