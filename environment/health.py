@@ -51,12 +51,14 @@ class Health:
     def poll(self):
         pause = threading.Event()
         while self.is_serving.wait():
-            state = self.state_after(*page_answer(self.port))
+            status, answer = page_answer(self.port)
+            state = self.state_after(status, answer)
             if state != self.state:
                 self.report(state)
                 if state == "failed":
                     self.watch()
-            pause.wait(READY_POLL_SECONDS if self.state == "ready" else POLL_SECONDS)
+            changes_soon = self.state != "ready" and status in (None, 503)  # an error of the project's own fills the log
+            pause.wait(POLL_SECONDS if changes_soon else READY_POLL_SECONDS)
 
     def state_after(self, status, answer):
         if not is_no_page(status):
