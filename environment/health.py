@@ -57,8 +57,9 @@ class Health:
                 self.report(state)
                 if state == "failed":
                     self.watch()
-            changes_soon = self.state != "ready" and status in (None, 503)  # an error of the project's own fills the log
-            pause.wait(POLL_SECONDS if changes_soon else READY_POLL_SECONDS)
+            # A page that is ready, or has an error of the project's own, which fills the log, changes with an edit.
+            is_on_its_way = self.state != "ready" and status in (None, 503)
+            pause.wait(POLL_SECONDS if is_on_its_way else READY_POLL_SECONDS)
 
     def state_after(self, status, answer):
         if not is_no_page(status):
