@@ -13,6 +13,7 @@ from environment.steps import ROOT, STATE, Answer, Failure
 
 MINIMUM_COMPOSE = (2, 24)
 PROJECT_LABEL = "com.docker.compose.project"
+AGAIN_SECONDS = 20  # for what was healthy a moment ago, and has not answered in time, or for the next health check
 
 
 def version():
@@ -172,7 +173,7 @@ class Backend:
 
     def check_services(self, services, failure):
         """`up --wait` also fails for a service that ends well, and for one whose last health check is old: ask again."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + AGAIN_SECONDS
         while failed := sorted(services - self.good_services()):
             if time.monotonic() > deadline:
                 logs = [self.ask("compose", "logs", "--no-log-prefix", "--tail=30", name) for name in failed]
@@ -189,7 +190,10 @@ class Backend:
         if not address:
             return "no port of the container is published"
         port = address.rpartition(":")[2]
-        status, text = steps.page_answer(port)
+        deadline = time.monotonic() + AGAIN_SECONDS
+        while steps.is_no_page((answer := steps.page_answer(port))[0]) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        status, text = answer
         if steps.is_no_page(status):
             raise Failure(f"The page at port {port} is not ready: {text}. The log: {self.log}")
         return f"http://localhost:{port}"

@@ -16,7 +16,7 @@ from django.http import HttpResponse
 from core.wait_for_db import LoginCheck, NotReady
 from core.wait_for_db.checks import limit_statements, unapplied_migrations
 
-DATABASE_TIMEOUT = 2  # seconds
+DATABASE_TIMEOUT = 5  # seconds
 
 
 def probes(get_response):

@@ -22,7 +22,7 @@ from core.wait_for_db import GaveUp, LoginCheck, wait_for
 from core.wait_for_db.checks import unapplied_migrations
 
 ROOT = places.ROOT
-DEFAULT_TIMEOUT = 3.0
+DEFAULT_TIMEOUT = 10.0
 IN_CONTAINER = {"compose", "devcontainer"}
 
 
@@ -231,7 +231,7 @@ def run(*command):
     """Run *command* in the project's folder; return its exit status, and its answer or the error."""
     try:
         process = subprocess.run(  # noqa: S603 the commands are this module's
-            command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=10
+            command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 1, str(error)

@@ -17,7 +17,7 @@ from core import listeners, places
 from core.wait_for_db import LoginCheck, NotReady, classify
 from core.wait_for_db.checks import limit_statements, unapplied_migrations
 
-DATABASE_TIMEOUT = 1  # seconds; a page that says that it is down comes at once
+DATABASE_TIMEOUT = 3  # seconds; for a server that is busy. One that is down is known at once
 
 
 class Environment:

@@ -90,8 +90,8 @@ def port_of_running_server():
 
 
 def wait_for_orphans():
-    """The parts of a killed server end by themselves within a second or two, and no other starts before."""
-    deadline = time.monotonic() + 10
+    """The parts of a killed server end by themselves, once the disk has what they write, and no other starts before."""
+    deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline and any(map(works_in_data, psutil.process_iter())):
         time.sleep(0.1)
 

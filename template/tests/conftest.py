@@ -121,5 +121,5 @@ def launch_browser():
     arguments += ["--disable-component-update", "--disable-sync"]
     with sync_playwright() as playwright:
         yield lambda *more: playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=[*arguments, *more]
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=[*arguments, *more], timeout=180_000
         )

@@ -28,6 +28,7 @@ class WelcomeTests(TestCase):
     def setUp(self):
         state = self.enterContext(tempfile.TemporaryDirectory())
         self.enterContext(mock.patch.dict(os.environ, XDG_STATE_HOME=state, DEV_ENVIRONMENT="devcontainer"))
+        self.enterContext(mock.patch("welcome.environment.DATABASE_TIMEOUT", 60))
         self.record = Path(state, "setup.json")
 
     def assert_headline(self, headline, may_pass):
@@ -129,7 +130,7 @@ class WelcomeTests(TestCase):
 
     def test_a_table_lock_does_not_hold_the_page_up(self):
         self.addCleanup((other := connection.copy()).close)
-        with other.cursor() as cursor:
+        with other.cursor() as cursor, mock.patch("welcome.environment.DATABASE_TIMEOUT", 3):
             cursor.execute("BEGIN; LOCK TABLE django_migrations")
             response = self.assert_headline("The database is not ready", may_pass=True)
         self.assertContains(response, "Canceling statement due to statement timeout")

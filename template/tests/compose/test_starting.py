@@ -76,7 +76,8 @@ def slow(make_project):
     """A project whose database needs 20 s for its first start."""
     project = make_project()
     project.write("docker-compose.override.yml", SLOW_FIRST_START)
-    return project
+    yield project
+    project.compose("down", "--volumes", "--timeout=1")  # an engine has some thirty networks
 
 
 def answers_meanwhile(project):

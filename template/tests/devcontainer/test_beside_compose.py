@@ -39,7 +39,7 @@ def test_the_editor_attaches_to_the_running_container_as_it_is(project):
     up = project.devcontainer("up")
     assert json.loads(up.stdout.strip().splitlines()[-1])["outcome"] == "success"
     assert project.container()["Id"] == plain
-    assert json.loads(project.bash("cat ~/.local/state/setup.json").stdout)["status"] == "ready"
+    assert project.setup_status() == "ready"
     assert project.get()[0] == 200
     assert shares_the_data(project)
 

@@ -67,14 +67,14 @@ def test_how_far_they_are_is_told(slow):
 
 
 def test_ready_follows_and_open_terminals_say_so(slow):
-    terminal = slow.bash("script --quiet --flush --command 'sleep 30' /tmp/typescript > /dev/null 2>&1 & sleep 0.5")
+    terminal = slow.bash("script --quiet --flush --command 'sleep 600' /tmp/typescript > /dev/null 2>&1 & sleep 0.5")
     assert terminal.returncode == 0
     assert record(slow)["status"] == "running"
     slow.bash("touch /tmp/go-0 /tmp/go-1")
     wait_until(lambda: record(slow)["status"] == "ready")
     wait_until(lambda: "READY after" in slow.bash("cat /tmp/typescript").stdout)
     assert status(slow).returncode == 0
-    assert ">Ready.<" in slow.get_inside()[1]
+    wait_until(lambda: ">Ready.<" in slow.get_inside()[1])
 
 
 def test_red_is_as_loud_as_ever(slow):

@@ -100,7 +100,7 @@ def test_it_survives_a_syntax_error(opened, path):
     whole = opened.write(path, "this is no Python\n")
     wait_until(lambda: page(opened) is None)
     wait_until(lambda: "SyntaxError" in opened.server_log())
-    assert "It starts again when a file in app/ is saved." in opened.server_log()
+    wait_until(lambda: "It starts again when a file in app/ is saved." in opened.server_log())
     opened.write(path, whole)
     wait_until(lambda: page(opened) == "first: 0 users")
 

@@ -153,7 +153,7 @@ def test_an_edit_while_a_request_stands_at_a_breakpoint_restarts_it(opened):
 
 def test_f5_works_again_after_the_server_died_under_a_session(opened):
     with attached(opened) as debugger:
-        opened.bash("kill -9 $(grep -l environment/server.py /proc/[0-9]*/cmdline | cut -d/ -f3)", check=False)
+        opened.bash("kill -9 $(grep -l environment/server.p[y] /proc/[0-9]*/cmdline | cut -d/ -f3)", check=False)
         debugger.wait_for_process()  # the supervisor has started another one
         assert stop_in_view(opened, debugger, "Ada") == "Hello, Ada"
     with attached(opened) as debugger:
@@ -196,6 +196,7 @@ def test_a_taken_port_costs_the_debugger_and_not_the_server(opened):
             taken.stdin.close()
     finally:
         opened.bash("environment/serve.py --restart")
+    wait_until(lambda: opened.get_inside("greet/?name=Ada") == (200, "Hello, Ada"))
     with attached(opened) as debugger:
         assert stop_in_view(opened, debugger, "Ada") == "Hello, Ada"
 

@@ -24,12 +24,17 @@ def test_it_serves_and_says_each_step_on_stderr_and_ready_on_stdout(bare):
     assert "psycopg2" not in said, "the binary wheel, always: there is nothing to say"
 
 
+def three_servers(machine):
+    """PostgreSQL, the supervisor and the server. A part of PostgreSQL that was just born has the name of the whole."""
+    found = machine.servers()
+    return found if len(found) == 3 else None
+
+
 def test_a_second_up_changes_nothing_that_runs(machine):
-    before = machine.servers()
-    assert len(before) == 3, "PostgreSQL, the supervisor, the server"
+    before = wait_until(lambda: three_servers(machine))
     for _ in range(3):
         print(machine.dev("up").stdout)
-    assert machine.servers() == before
+    wait_until(lambda: machine.servers() == before)
 
 
 def test_the_tests_pass_and_leave_the_data_alone(machine):
@@ -139,7 +144,7 @@ def test_a_server_started_by_hand_is_on_loopback_and_ends_with_down(machine):
 
 
 def test_a_second_server_by_hand_only_says_so(machine):
-    before = machine.servers()
+    before = wait_until(lambda: three_servers(machine))
     said = machine.sh(". .dev/env && environment/serve.py").stdout
     assert "The server is already running" in said and "docker" not in said
-    assert machine.servers() == before
+    wait_until(lambda: machine.servers() == before)

@@ -14,7 +14,8 @@ def converges(machine):
     """After whatever was killed: ./dev up serves, once, from a sound cluster."""
     machine.dev("up")
     assert machine.status() == "200"
-    assert [len(machine.processes(text)) for text in (SUPERVISOR, SERVER, POSTGRES)] == [1, 1, 1]
+    # A part of PostgreSQL that was just born has the command line of the whole.
+    wait_until(lambda: [len(machine.processes(text)) for text in (SUPERVISOR, SERVER, POSTGRES)] == [1, 1, 1])
     machine.dev("manage", "migrate", "--check")
 
 
@@ -57,8 +58,7 @@ def test_an_installation_that_ends_in_the_middle_is_not_taken_for_a_whole_one(ma
 def test_what_a_killed_first_start_has_left_at_work_is_ended(make_machine):
     machine = make_machine()
     machine.run("./dev", "up", folder=FOLDER, detach=True)
-    wait_until(lambda: machine.processes("pip install"))
-    left = list(machine.processes("pip install"))
+    left = list(wait_until(lambda: machine.processes("pip install")))
     machine.sh(f"kill -STOP {' '.join(left)}")  # so that it does not end by itself
     machine.kill(DEV_UP)
     assert set(left) & set(machine.processes("pip install"))

@@ -10,10 +10,10 @@ django.setup()
 from polls.wait_for_db import LoginCheck, NeverReady, TimedOut, wait_for
 from psycopg2.extensions import get_wait_callback
 
-wait_for([LoginCheck("default")], timeout=10)
-for alias, expected in (("wrong", NeverReady), ("down", TimedOut)):
+wait_for([LoginCheck("default")], timeout=60)
+for alias, expected, seconds in (("wrong", NeverReady, 60), ("down", TimedOut, 5)):
     try:
-        wait_for([LoginCheck(alias)], timeout=0.5)
+        wait_for([LoginCheck(alias)], seconds)
     except expected as error:
         print(alias, error.cause.name)
 print(get_wait_callback())

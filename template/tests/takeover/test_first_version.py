@@ -42,6 +42,11 @@ def assert_taken_over(project):
     assert project.git_status() == ""
 
 
+def start(project, *command):
+    """Its own limits in seconds end what is slow: known of the first version, and not the subject here."""
+    wait_until(lambda: project.run(*command, check=False).returncode == 0, seconds=900)
+
+
 def store_data(project):
     project.psql("create table kept as select 1")
     project.bash("python app/manage.py create_admin")
@@ -52,7 +57,7 @@ def store_data(project):
     ["./dev up", "./dev up --docker", "docker compose up --build --wait", "docker compose up --wait"],
 )
 def test_a_compose_stack_with_its_data_hook_and_image(project, command):
-    project.compose("up", "--wait")
+    start(project, "docker", "compose", "up", "--wait")
     store_data(project)
     project.compose("exec", "-T", "app", "bash", ".devcontainer/post-create")
     old = hook(project)
@@ -64,7 +69,7 @@ def test_a_compose_stack_with_its_data_hook_and_image(project, command):
 
 
 def test_a_compose_stack_that_is_down(project):
-    project.compose("up", "--wait")
+    start(project, "docker", "compose", "up", "--wait")
     store_data(project)
     project.compose("down")
     pull(project)
@@ -101,7 +106,7 @@ def native_psql(project, statement):
 @pytest.fixture
 def native(project):
     """The first version serves, with data, and its hook is installed."""
-    project.run("./dev", "up", "--native")
+    start(project, "./dev", "up", "--native")
     native_psql(project, "create table kept as select 1")
     project.run("install", "-m", "755", OLD_HOOK, ".git/hooks/pre-commit")
     return project

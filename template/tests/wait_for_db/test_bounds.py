@@ -63,10 +63,10 @@ TROUBLES = ("silent", "dropping", "mute name server", "refused")
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_deadline_is_kept(client, hosts, trouble):
     host, cause = hosts[trouble]
-    container = start_as_pid_1(client, host, "--timeout=1")
+    container = start_as_pid_1(client, host, "--timeout=3")
     seconds, code, _ = seconds_and_code(container)
     assert code == 124, log(container)
-    assert seconds >= 1
+    assert seconds >= 3
     print(f"{seconds:.2f} s, the start of Python and Django among them")
     assert cause in log(container)
 
@@ -98,7 +98,7 @@ def test_control_a_blocking_connect_keeps_neither(client, hosts, trouble):
 
 
 def test_a_timeout_of_0_asks_once(server, client):
-    assert client.run("--timeout=0", HOST=server.name).code == 0
+    wait_until(lambda: client.run("--timeout=0", HOST=server.name).code == 0)
     assert client.run("--timeout=0", HOST=server.name, PORT=1).code == 124
 
 
@@ -107,7 +107,8 @@ def test_the_last_cause_that_says_something_is_kept(make_server, client):
     server.psql("ALTER SYSTEM SET hot_standby = off")
     server.sh("touch $PGDATA/standby.signal")
     docker("restart", server.name)
-    command = client.start("--timeout=4", HOST=server.name)
+    wait_until(lambda: "rejecting" in docker("exec", server.name, "pg_isready", check=False))
+    command = client.start("--timeout=10", HOST=server.name)
     command.until_it_says("SQLSTATE 57P03")
     with paused(server.name):
         ended = command.end()

@@ -126,14 +126,14 @@ def test_a_signal_ends_a_migration_and_frees_the_lock(server, client, database):
 
 def test_waiting_for_the_lock_ends_with_the_deadline(server, client, database):
     holder = start_holder(client, database)
-    ended = client.run("--migrate", "--timeout=1", **database)
+    ended = client.run("--migrate", "--timeout=15", **database)
     assert ended.code == 124
     assert "The migrations lock of" in ended.stderr and "held by server process" in ended.stderr
     docker("rm", "--force", holder)
 
 
 def test_until_migrated_waits_for_another_to_migrate(server, client, database):
-    early = client.run("--until-migrated", "--timeout=1", **database)
+    early = client.run("--until-migrated", "--timeout=15", **database)
     assert (early.code, "unapplied migrations" in early.stderr) == (124, True), early
     follower = client.start("--until-migrated", **database)
     follower.until_it_says("unapplied migrations")
