@@ -20,7 +20,7 @@ class GreetTests(SimpleTestCase):
 """
 FILES = {"app/core/tests/test_greet.py": TESTS}
 PLUGIN = 'def pytest_collection_finish(session): print("FOUND", *(test.nodeid for test in session.items))'
-TASKS = {task["label"]: task["command"] for task in read_json(".vscode/tasks.json")["tasks"]}
+TASKS = {task["label"]: task for task in read_json(".vscode/tasks.json")["tasks"]}
 ENDLESS = {"Server log"}
 
 
@@ -45,7 +45,10 @@ def test_the_test_explorer_finds_every_test_of_the_application_alone(opened):
 
 @pytest.mark.parametrize("label", sorted(set(TASKS) - ENDLESS))
 def test_a_task_does_its_work(opened, label):
-    print(opened.terminal(TASKS[label]).stdout)
+    """The editor starts it with its own interpreter, and without a shell."""
+    task = TASKS[label]
+    assert (task["type"], task["command"]) == ("process", "${command:python.interpreterPath}")
+    print(opened.bash(shlex.join(["/opt/venv/bin/python", *task["args"]])).stdout)
 
 
 @pytest.mark.parametrize("command", ["psql --command", "python manage.py dbshell -- --command"])

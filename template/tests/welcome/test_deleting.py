@@ -22,7 +22,12 @@ def as_cloned(project):
 
 def all_is_well(project):
     wait_until(lambda: project.get("readyz") == (200, "ok\n"))
-    for command in ["python manage.py check", "python manage.py test", "pytest -q", "environment/setup.py"]:
+    for command in [
+        "python manage.py check",
+        "python manage.py test",
+        "pytest -q",
+        "environment/setup.py --test-seconds 600",
+    ]:
         project.compose("exec", "-T", "app", *command.split())
 
 
