@@ -100,7 +100,11 @@ class Backend:
         """Files made in the container are to belong to the caller, in every later build too: so .env has the ids."""
         build = configuration["services"]["app"].get("build")
         given = (build or {}).get("args") or {}
-        ids = {"APP_UID": str(os.getuid()), "APP_GID": str(os.getgid())}
+        owner = ROOT.stat() if os.getuid() == 0 else None  # root's is whose the folder is: a ./dev with sudo
+        ids = {
+            "APP_UID": str(owner.st_uid if owner else os.getuid()),
+            "APP_GID": str(owner.st_gid if owner else os.getgid()),
+        }
         missing = {name: value for name, value in ids.items() if not given.get(name) and value != "1000"}
         if not build or not missing:
             return
@@ -212,7 +216,8 @@ class Backend:
             self.step("image", "build")
             self.step("database", "up", "--detach", "--wait", "db")
         terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
-        self.become("run", "--rm", "--no-deps", *terminal, "app", *command)
+        handed_on = [f"--env={name}" for name in self.env if name.startswith("DJANGO_SUPERUSER_")]
+        self.become("run", "--rm", "--no-deps", *terminal, *handed_on, "app", *command)
 
     def become(self, *arguments):
         os.chdir(ROOT)

@@ -107,10 +107,11 @@ def but_for(aliases, call_command):
 
 @contextlib.contextmanager
 def locked_template(connection, current):
-    """One run at a time makes or copies it. None if another one takes too long."""
-    with connection._nodb_cursor() as cursor:
-        template = Template(connection, cursor, current)
+    """One run at a time makes or copies it. None if another one takes too long, or its server cannot be reached."""
+    with contextlib.ExitStack() as stack:
         try:
+            cursor = stack.enter_context(connection._nodb_cursor())
+            template = Template(connection, cursor, current)
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS}s"])
             cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [template.name])
         except DatabaseError:
@@ -152,7 +153,8 @@ def fingerprint():
     """
     Of all that makes the test database: the installed packages, the folders of migrations and fixtures, and the project's
     modules that the settings, migrations, database routers and receivers of post_migrate are in or import. None if an app
-    has models and no migrations: Django makes its tables from the models themselves.
+    has models and no migrations, since Django makes its tables from the models themselves; or if not all of these modules
+    can be found: modulefinder does not know packages without an __init__.py.
     """
     folders = [Path(folder) for folder in settings.FIXTURE_DIRS]
     modules = [import_module(settings.SETTINGS_MODULE), *map(import_module, router_modules()), *receivers_modules()]
@@ -167,7 +169,11 @@ def fingerprint():
     files = {file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"}
     packages = os.stat(sysconfig.get_path("purelib")).st_mtime_ns
     digest = hashlib.sha256(f"{packages}".encode())
-    for file in sorted(files | imported_files(filter(is_own, modules))):
+    try:
+        files |= imported_files(filter(is_own, modules))
+    except AttributeError:  # of modulefinder
+        return None
+    for file in sorted(files):
         digest.update(f"\0{file}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 

@@ -25,7 +25,7 @@ STARTING_PAGE = """\
 
 def main(address):
     os.environ.setdefault("DJANGO_RUNSERVER_HIDE_WARNING", "true")
-    if "pydevd" not in sys.modules:
+    if "pydevd" not in sys.modules and not os.environ.get("PYTHONBREAKPOINT"):
         sys.breakpointhook = explain_breakpoint
     prepare_runserver()
     sys.argv = ["app/manage.py", "runserver", "--noreload", address]

@@ -15,7 +15,16 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".dev"
 SERVER_ENDED, WITHOUT_DATABASE = "The server ended", "Serving without the database"  # in the supervisor's log
 # What the caller's shell may hold for other projects. It would lead this project's programs elsewhere.
-FOREIGN = ("PG", "DJANGO_", "PYTHONBREAKPOINT", "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP")
+FOREIGN = (
+    "PG",
+    "DJANGO_SETTINGS_MODULE",
+    "DJANGO_CONFIGURATION",
+    "PYTHONBREAKPOINT",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+    "PYTHONSTARTUP",
+)
 FOREIGN += ("VIRTUAL_ENV", "DEV_ENVIRONMENT", "COMPOSE_ENV_FILES", "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR")
 
 
@@ -113,9 +122,10 @@ def not_writable(path):
     with contextlib.suppress(OSError):
         owner = path.lstat().st_uid
         if owner != os.getuid():
+            whole = STATE if STATE in path.parents else path
             return (
-                f"{path} belongs to uid {owner}, and you are uid {os.getuid()}; a ./dev with sudo leaves that behind. "
-                f"To fix it: sudo chown -R {os.getuid()} '{STATE}'"
+                f"{path} belongs to uid {owner}, and you are uid {os.getuid()}; a git or ./dev with sudo leaves that behind. "
+                f"To fix it: sudo chown -R {os.getuid()} '{whole}'"
             )
         if shutil.disk_usage(path).free < 2**20:
             return f"The disk that holds {path} is full: make room there."

@@ -25,11 +25,16 @@ class Filter(watchfiles.DefaultFilter):
         if not super().__call__(change, path):
             return False
         path = Path(path)
-        is_folder = change == watchfiles.Change.added and path.is_dir()  # what is in a new one may have been missed
-        folders = set(path.relative_to(APP).parts if is_folder else path.relative_to(APP).parts[:-1])
-        if folders & {"templates", "jinja2"}:
-            return True
-        return "static" not in folders and (is_folder or path.suffix in RESTARTING_SUFFIXES)
+        if change == watchfiles.Change.added and path.is_dir():  # what is in a new one may have been missed
+            return any(is_read_once(file) for file in path.rglob("*"))
+        return is_read_once(path)
+
+
+def is_read_once(file):
+    folders = set(file.relative_to(APP).parts[:-1])
+    if folders & {"templates", "jinja2"}:
+        return True
+    return "static" not in folders and file.suffix in RESTARTING_SUFFIXES
 
 
 def watch(events, folders, watch_filter, recursive):

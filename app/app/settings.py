@@ -20,7 +20,7 @@ try:
 except ValueError as error:
     raise ImproperlyConfigured(f"{error}. Run: {places.command('up')}") from None
 if "DB_HOST" not in os.environ and places.is_development():  # all are missing: to name another one would mislead
-    raise ImproperlyConfigured(f"DB_HOST and the other variables are not set. Run {places.command('up')} first.")
+    raise ImproperlyConfigured(f"DB_HOST and the other variables are not set. {places.where_they_are_set()}")
 
 
 def unusable(problem):

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from django.conf import settings
 from django.core.checks import Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from core import listeners, places
@@ -101,9 +101,11 @@ def check_migrations(alias):
             ),
             id="doctor.W016",
         )
-    if unapplied := unapplied_migrations(connections[alias]):
+    unapplied = unapplied_migrations(connections[alias])
+    if unapplied := [one for one in unapplied if router.allow_migrate(alias, one.app_label)]:
         text = f'The database "{alias}" has unapplied migrations: {len(unapplied)}.'
-        yield Warning(text, hint=f"Run: {places.command('manage', 'migrate')}", id="doctor.W002")
+        which = [] if alias == DEFAULT_DB_ALIAS else [f"--database={alias}"]
+        yield Warning(text, hint=f"Run: {places.command('manage', 'migrate', *which)}", id="doctor.W002")
 
 
 def undo(loader, app):

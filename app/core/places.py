@@ -80,6 +80,13 @@ def load_variables():
         raise ValueError(f"{path} cannot be used: {error}") from None
 
 
+def where_they_are_set():
+    """For a program that was started beside the environment: on the host of a container, for example."""
+    if place() != "native":
+        return f"Run {command('up')} first."
+    return "Run ./dev up first. If it runs with Docker, type ./dev manage and ./dev test instead, or work in the dev container."
+
+
 def command(name, *arguments):
     """The command line that a reader types here; *name* is a key of COMMANDS."""
     return " ".join([COMMANDS[place()][name], *map(shlex.quote, arguments)])

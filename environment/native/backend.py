@@ -132,13 +132,13 @@ class Backend:
         return locks.is_held(STATE / "server.lock") and read(SERVER_STATE).startswith(f"{port} ")
 
     def end_unknown_server(self):
-        """One that no supervisor knows: of version 1, which has a reloader, or left by a killed supervisor."""
+        """One that no supervisor knows: of version 1, which has a reloader, or left by a killed supervisor; no user's."""
         if locks.is_held(STATE / "server.lock"):
             return
-        for process in psutil.process_iter(["cmdline", "cwd"]):
+        for process in psutil.process_iter(["cmdline", "cwd", "terminal"]):
             command = process.info["cmdline"] or []
             serves = "environment/server.py" in command or {"app/manage.py", "runserver"} <= set(command)
-            if serves and process.info["cwd"] == str(ROOT):
+            if serves and process.info["cwd"] == str(ROOT) and not process.info["terminal"]:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
                     wait_for_end(process)

@@ -19,6 +19,13 @@ DJANGO, PSYCOPG2 = django.get_version(), psycopg2.__version__.split()[0]
 WELL = "System check identified no issues (0 silenced).\n"
 
 
+ROUTER = """
+class Router:
+    def allow_migrate(self, db, app_label, **hints):
+        return db == "default"
+"""
+
+
 @pytest.fixture
 def project(project):
     """A set-up project without Docker, of which the requirements name one package."""
@@ -141,6 +148,24 @@ def test_a_replica_in_recovery_is_no_fault(project):
         assert find(project, "--timeout=5")[0] == ["doctor.E001"]
     finally:
         execute("DROP DATABASE replica")
+
+
+def test_another_database_has_unapplied_migrations(project):
+    """Those that a router keeps out of it are none of them."""
+    execute("DROP DATABASE IF EXISTS another")
+    execute("CREATE DATABASE another")
+    add_database(project, "another", '{**DATABASES["default"], "NAME": "another"}')
+    try:
+        ids, text = find(project)
+        assert ids == ["doctor.W002"]
+        assert 'The database "another" has' in text and "HINT: Run: ./dev manage migrate --database=another\n" in text
+        project.write("app/app/routers.py", ROUTER)
+        project.edit(
+            SETTINGS, "\n\n# Authentication", '\nDATABASE_ROUTERS = ["app.routers.Router"]\n\n\n# Authentication'
+        )
+        assert find(project) == ([], WELL)
+    finally:
+        execute("DROP DATABASE another WITH (FORCE)")
 
 
 def test_a_package_of_another_version(project):

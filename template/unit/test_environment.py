@@ -102,8 +102,22 @@ def test_a_saved_file_concerns_the_server(path, concerns):
     assert watching.Filter()(Change.modified, str(watching.APP / path)) is concerns
 
 
-def test_a_new_folder_may_hold_what_was_missed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("path", "concerns"),
+    [
+        ("shop/models.py", True),
+        ("shop/sub/views.py", True),
+        ("shop/templates/page.txt", True),
+        ("static/help.html", False),
+        ("media/2026/photo.jpg", False),
+    ],
+)
+def test_a_new_folder_may_hold_what_was_missed(tmp_path, monkeypatch, path, concerns):
+    """An upload is none of that."""
     monkeypatch.setattr(watching, "APP", tmp_path)
-    for folder, concerns in {"shop": True, "static": False}.items():
-        (tmp_path / folder).mkdir()
-        assert watching.Filter()(Change.added, str(tmp_path / folder)) is concerns
+    folder = tmp_path / path.partition("/")[0]
+    folder.mkdir()
+    assert not watching.Filter()(Change.added, str(folder))
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).touch()
+    assert watching.Filter()(Change.added, str(folder)) is concerns

@@ -221,10 +221,14 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 
 def test_several_aliases(shop):
-    """One for the same database, which is not waited for; and one whose database no test needs, and whose data is nobody's."""
+    """
+    One for the same database, which is not waited for; one whose database no test needs, and whose data is nobody's; and
+    one whose server cannot be reached.
+    """
     execute("DROP DATABASE IF EXISTS archive WITH (FORCE)")
     execute("CREATE DATABASE archive")
     aliases = 'DATABASES["same"] = {**DATABASES["default"]}\nDATABASES["archive"] = {**DATABASES["default"], "NAME": "archive"}\n'
+    aliases += 'DATABASES["away"] = {**DATABASES["default"], "NAME": "away", "HOST": "127.0.0.1", "PORT": "1"}\n'
     shop.write("app/app/settings.py", (shop.folder / "app/app/settings.py").read_text() + aliases)
     shop.write("app/conftest.py", "from environment import faster_tests\n\nfaster_tests.LOCK_SECONDS = 600\n")
     started = time.monotonic()
@@ -245,6 +249,19 @@ def test_commits(shop, options, commit):
     run(shop, *options, passed=1)
     asked = "from django.db import connection as c; k = c.cursor(); k.execute('SHOW synchronous_commit'); print(k.fetchone())"
     assert shop.manage("shell", "--no-imports", "-c", asked).stdout == "('on',)\n"
+
+
+def test_a_package_without_an_init_file(shop):
+    """What is in it cannot be followed, so the tests run as they would without the plugin."""
+    shop.write("app/apps/prices.py", "NAME = 1\n")
+    shop.write("app/app/settings.py", f"import apps.prices\n{(shop.folder / 'app/app/settings.py').read_text()}")
+    run(shop)
+    assert fingerprint(shop) == "None\n"
+
+
+def test_the_environments_own_tests_leave_the_rows_of_a_kept_database(shop):
+    for _ in range(2):
+        assert "failed" not in shop.pytest("--reuse-db", "app/core", "app/shop").stdout
 
 
 def test_nobody_connects_to_the_template(shop):

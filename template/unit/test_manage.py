@@ -127,7 +127,8 @@ def test_a_python_without_the_packages_is_sent_to_dev(project):
 def test_without_variables_dev_up_comes_first(project):
     without_variables(project)
     failed = project.manage("check", check=False)
-    expected = "ImproperlyConfigured: DB_HOST and the other variables are not set. Run ./dev up first.\n"
+    expected = "ImproperlyConfigured: DB_HOST and the other variables are not set. Run ./dev up first. If it runs with Docker, "
+    expected += "type ./dev manage and ./dev test instead, or work in the dev container.\n"
     assert (failed.returncode, failed.stderr) == (2, expected)
 
 

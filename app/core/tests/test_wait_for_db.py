@@ -98,6 +98,9 @@ class SilentHostTests(SimpleTestCase):
 
 
 class MigrationTests(TransactionTestCase):
+    def _fixture_teardown(self):
+        """Each test takes back what it changed. Django would empty every table, a slow thing, of a kept database too."""
+
     def test_only_one_holds_the_lock(self):
         first, second = MigrationLock("default"), MigrationLock("default")
         self.addCleanup(first.release)

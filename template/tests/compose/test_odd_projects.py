@@ -76,6 +76,21 @@ def test_there_is_an_sqlite_database_too(project):
     is_well(project)
 
 
+def test_a_variable_of_the_projects_own(project):
+    """One line in .env, as without Docker."""
+    project.dev("down")
+    settings = project.read("app/app/settings.py")
+    project.write("app/app/settings.py", f'{settings}\nSTRIPE_KEY = env("STRIPE_KEY")\n')
+    with (project.folder / ".env").open("a") as file:
+        file.write("STRIPE_KEY='sk$1'\n")
+    project.dev("up")
+    assert (
+        manage(project, "shell", "--no-imports", "-c", "from django.conf import settings as s; print(s.STRIPE_KEY)")
+        == "sk$1\n"
+    )
+    is_well(project)
+
+
 def without_probes(project):
     project.dev("down")  # a server that was ready stays so
     settings = project.read("app/app/settings.py")

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import pytest
-from helpers.engine import RUN, docker
+from helpers.engine import RUN, docker, run
 from helpers.projects import get
 from helpers.waiting import HANGING, free_port
 
@@ -328,4 +328,12 @@ def test_dev_after_one_with_sudo_names_owner_and_cure(make_project, ordinary_uid
     (project.folder / ".dev").mkdir()
     for words in (["up"], ["test"], ["manage", "check"], ["down"]):
         said = project.dev_fails(*words)
-        assert "belongs to uid 0" in said and "sudo chown" in said, said
+        assert "belongs to uid 0" in said and f"sudo chown -R {ordinary_uid} '{project.folder}/.dev'" in said, said
+
+
+def test_dev_with_sudo_builds_for_whom_the_folder_belongs_to(make_project, ordinary_uid):
+    if ordinary_uid == os.getuid():
+        pytest.skip("needs root")
+    project = make_project(ordinary_uid)
+    run(project.folder / "dev", "manage", "check", cwd=project.folder, env=project.environment)
+    assert f"APP_UID={ordinary_uid}\n" in project.read(".env")

@@ -85,6 +85,13 @@ def test_the_tests_and_manage_py_run_in_the_container(project):
     assert len(project.containers()) == 2
 
 
+def test_a_first_user_gets_the_password_that_the_shell_names(project):
+    words = ["createsuperuser", "--noinput", "--username=boss", "--email=boss@example.com"]
+    project.dev("manage", *words, DJANGO_SUPERUSER_PASSWORD="made-up-1")
+    check = "from django.contrib.auth import authenticate; print(authenticate(username='boss', password='made-up-1'))"
+    assert project.dev("manage", "shell", "--no-imports", "-c", check).stdout == "boss\n"
+
+
 def test_what_a_command_prints_is_the_commands_alone(project):
     """The first version began such a file with its own lines, found out when the backup was needed."""
     dump = project.dev("manage", "dumpdata", "auth.permission").stdout

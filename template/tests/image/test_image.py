@@ -48,7 +48,10 @@ def layers(project, image):
 
 
 def test_production_is_django_only_and_not_root(project, build):
+    for left_out in ("app/.env", "app/media/photo.jpg"):
+        project.write(left_out, "")
     image = build(target="production")
+    assert in_image(project, image, "ls -A app").stdout.split() == ["app", "core", "manage.py", "welcome"]
     assert in_image(project, image, "id -u").stdout == "1000\n"
     installed = in_image(project, image, "ls /opt/venv/lib/python*/site-packages").stdout
     assert {"django", "psycopg2", "asgiref", "sqlparse"} <= set(installed.split())

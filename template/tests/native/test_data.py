@@ -2,6 +2,7 @@
 
 import pytest
 from helpers.machines import FOLDER
+from helpers.waiting import wait_until
 
 DIGEST = "cd .dev && find postgres password -type f -exec sha256sum {} + | sort"
 
@@ -15,6 +16,27 @@ def test_down_leaves_no_process_and_the_data(make_set_up_machine):
     assert machine.processes() == {}
     machine.dev("up")
     assert machine.psql("select answer from kept") == "42"
+
+
+def test_what_needs_no_new_package_installs_none(make_set_up_machine):
+    """After a pull, on a train: the server ends, the doctor looks, the data can be deleted."""
+    machine = make_set_up_machine()
+    machine.dev("up")
+    machine.sh("echo '# pulled' >> requirements-native.txt")
+    offline = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+    said = machine.dev("doctor", check=False, **offline).stderr + machine.dev("down", **offline).stderr
+    assert machine.processes() == {} and "packages" not in said
+    assert "Deleted the database" in machine.dev("reset", "--yes", **offline).stdout
+
+
+def test_dev_up_leaves_a_server_alone_that_somebody_started_in_a_terminal(make_set_up_machine):
+    machine = make_set_up_machine()
+    machine.dev("manage", "check")
+    machine.sh("script --quiet --command './dev manage runserver 8001 --noreload' /dev/null > /dev/null 2>&1 &")
+    wait_until(lambda: machine.status(8001) == "200")
+    machine.dev("up")
+    assert (machine.status(), machine.status(8001)) == ("200", "200")
+    machine.kill("runserver")
 
 
 def test_the_databases_port_stays(make_set_up_machine):
