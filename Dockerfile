@@ -56,7 +56,7 @@ COPY --from=lock /workspace/production.txt /workspace/development.txt ./
 RUN --mount=type=cache,target=/root/.cache/uv --mount=from=uv,source=/opt/uv,target=/opt/uv \
     --mount=type=cache,sharing=private,id=apt-compiler,target=/var/cache/apt --mount=type=cache,sharing=private,id=lists-compiler,target=/var/lib/apt/lists \
     install() { /opt/uv/bin/uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r production.txt -r development.txt; } \
-    && { install || { echo "Not without a compiler: trying again with one." \
+    && { install || { echo "That failed, see above: trying again with a compiler." \
         && apt-get update -qq && apt-get install -qq --no-install-recommends gcc libc6-dev libpq-dev && install; }; } \
     && find /opt/venv -path '*/django/*.po' -delete -o -path '*/debugpy/*.c' -delete && chmod -R a+rwX /opt/venv
 COPY --from=psycopg2 /opt/psycopg2 /opt/psycopg2

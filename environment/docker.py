@@ -67,6 +67,8 @@ class Backend:
             )
         if "invalid hostport" in message.lower() or "invalid published port" in message.lower():
             return "\nSet APP_PORT to the number of a port, from 1 to 65535."
+        if f"{ROOT}/.env" in message and "is a directory" in message:
+            return "\nCompose reads a file of that name: give the folder another one."
         own = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
         if f"{own}/" in message and "permission denied" in message:
             return f"\nA docker with sudo leaves that behind. To fix it: sudo chown -R {os.getuid()} '{own}'"
@@ -112,6 +114,8 @@ class Backend:
         with steps.writing(ROOT / ".env", "a+b") as file:
             file.seek(0)
             text = file.read()
+            if owner:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             file.write((b"" if not text or text.endswith(b"\n") else b"\n") + lines.encode())
         steps.note(f"Added to .env, so that files made in the container are yours: {' '.join(lines.split())}")
 
@@ -179,14 +183,19 @@ class Backend:
         """`up --wait` also fails for a service that ends well, and for one whose last health check is old: ask again."""
         deadline = time.monotonic() + AGAIN_SECONDS
         while failed := sorted(services - self.good_services()):
-            if time.monotonic() > deadline:
+            if self.has_ended() or time.monotonic() > deadline:
                 logs = [self.ask("compose", "logs", "--no-log-prefix", "--tail=30", name) for name in failed]
                 raise Failure("\n".join([str(failure), *logs])) from None
             time.sleep(0.5)
 
+    def rows(self):
+        return list(map(json.loads, self.ask("compose", "ps", "--all", "--format=json").splitlines()))
+
     def good_services(self):
-        rows = self.ask("compose", "ps", "--all", "--format=json").splitlines()
-        return {row["Service"] for row in map(json.loads, rows) if is_good(row)}
+        return {row["Service"] for row in self.rows() if is_good(row)}
+
+    def has_ended(self):
+        return any(row["State"] == "exited" and not is_good(row) for row in self.rows())
 
     def check_page(self):
         """The page's address, once it has answered from this project's own container."""

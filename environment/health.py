@@ -26,7 +26,7 @@ class Health:
         self.port = port
         self.state, self.told = "starting", None
         self.changed = threading.Condition()
-        self.is_serving = threading.Event()
+        self.is_serving, self.news = threading.Event(), threading.Event()
 
     def start(self):
         SOCKET.unlink(missing_ok=True)
@@ -47,26 +47,27 @@ class Health:
     def watch(self):
         """From now on there is a server to ask."""
         self.is_serving.set()
+        self.news.set()
 
     def poll(self):
-        pause = threading.Event()
         while self.is_serving.wait():
+            self.news.clear()
             status, answer = page_answer(self.port)
-            state = self.state_after(status, answer)
-            if state != self.state:
-                self.report(state)
-                if state == "failed":
-                    self.watch()
+            self.hear(status, answer)
             # A page that is ready, or has an error of the project's own, which fills the log, changes with an edit.
             is_on_its_way = self.state != "ready" and status in (None, 503)
-            pause.wait(POLL_SECONDS if is_on_its_way else READY_POLL_SECONDS)
+            self.news.wait(POLL_SECONDS if is_on_its_way else READY_POLL_SECONDS)
 
-    def state_after(self, status, answer):
-        if not is_no_page(status):
-            return "ready"  # whatever it answers: a project may have done without /readyz
-        if status not in (None, 503) or (answer == "unapplied" and self.state == "ready"):
-            return "failed"
-        return self.state
+    def hear(self, status, answer):
+        """What /readyz answered, unless the server has ended meanwhile."""
+        with self.changed:
+            if not self.is_serving.is_set():
+                return
+            if not is_no_page(status):
+                self.state = "ready"  # whatever it answers: a project may have done without /readyz
+            elif status not in (None, 503) or (answer == "unapplied" and self.state == "ready"):
+                self.state = "failed"
+            self.changed.notify_all()
 
     def answer_probes(self, listener):
         while True:

@@ -27,10 +27,6 @@ LOCK, LOG = STATE / "server.lock", STATE / "server.log"
 
 def main():
     arguments = parse_arguments()
-    try:
-        places.load_variables()  # an editor's task has none of ./dev's
-    except ValueError as error:
-        sys.exit(f"{error}. Run: {places.command('up')}")
     STATE.mkdir(parents=True, exist_ok=True)
     if arguments.health:
         return health.probe()
@@ -62,6 +58,10 @@ def run(arguments):
             print(f"The server is already running. Its log: {places.command('log')}")
             return 0
         locks.write_pid(lock)
+        try:
+            places.load_variables()  # an editor's task has none of ./dev's
+        except ValueError as error:
+            sys.exit(f"{error}. Run: {places.command('up')}")
         hooks.install(ROOT)
         from environment.supervisor import Supervisor  # loads watchfiles, which a probe can do without
 

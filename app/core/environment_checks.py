@@ -9,8 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from importlib.metadata import PackageNotFoundError, version
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
@@ -74,14 +76,14 @@ def check_database(alias, timeout):
         if not is_replica:
             yield Error(f"Not ready: {error}.", hint=error.cause.hint, id="doctor.E001")
         return
-    yield from check_migrations(alias)
+    yield from check_migrations(alias, timeout)
     with connections[alias].cursor() as cursor:
         if places.place() in IN_CONTAINER and connections[alias].settings_dict["HOST"] == "db":
             yield from check_client(connections[alias].pg_version // 10000)
             yield from check_volume(cursor)
 
 
-def check_migrations(alias):
+def check_migrations(alias, timeout):
     loader = MigrationLoader(connections[alias])
     conflicts = loader.detect_conflicts()
     if conflicts:
@@ -101,11 +103,21 @@ def check_migrations(alias):
             ),
             id="doctor.W016",
         )
-    unapplied = unapplied_migrations(connections[alias])
-    if unapplied := [one for one in unapplied if router.allow_migrate(alias, one.app_label)]:
+    deadline = time.monotonic() + timeout
+    while unapplied := [one for one in unapplied_migrations(connections[alias]) if is_for(alias, one.app_label)]:
+        if not places.starting_file().exists() or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)  # the server applies them just now
+    if unapplied:
         text = f'The database "{alias}" has unapplied migrations: {len(unapplied)}.'
         which = [] if alias == DEFAULT_DB_ALIAS else [f"--database={alias}"]
         yield Warning(text, hint=f"Run: {places.command('manage', 'migrate', *which)}", id="doctor.W002")
+
+
+def is_for(alias, app_label):
+    """Whether a database router lets any table of the app into that database."""
+    models = list(apps.get_app_config(app_label).get_models(include_auto_created=True))
+    return not models or any(router.allow_migrate_model(alias, model) for model in models)
 
 
 def undo(loader, app):

@@ -84,7 +84,7 @@ def where_they_are_set():
     """For a program that was started beside the environment: on the host of a container, for example."""
     if place() != "native":
         return f"Run {command('up')} first."
-    return "Run ./dev up first. If it runs with Docker, type ./dev manage and ./dev test instead, or work in the dev container."
+    return "Run ./dev up first. If the project runs with Docker, type ./dev manage and ./dev test instead, or work in the dev container."
 
 
 def command(name, *arguments):

@@ -117,9 +117,10 @@ class Backend:
     def wait_for_page(self, port):
         """As long as the server lives and says nothing wrong."""
         start = time.monotonic()
-        while steps.is_no_page(steps.page_answer(port)[0]):
+        while steps.is_no_page(status := steps.page_answer(port)[0]):
             log = steps.tail(SERVER_LOG, 40)
-            if not self.serves(port) or has_failed(log) or time.monotonic() > start + PAGE_SECONDS:
+            is_broken = status not in (None, 503)  # an error of the project's own, with its traceback in the log
+            if is_broken or not self.serves(port) or has_failed(log) or time.monotonic() > start + PAGE_SECONDS:
                 raise Failure(
                     f"{log}\nThe page is not ready, see above. The server goes on trying; ./dev down ends it."
                 )

@@ -31,13 +31,13 @@ PIP_PLACES = {"PIP_USER": "0", "PIP_TARGET": "", "PIP_PREFIX": "", "PIP_ROOT": "
 
 def are_complete():
     """Whether .venv has what the requirements say, as far as can be told at once."""
-    return RECORD.exists() and RECORD.read_text() == wanted() and can_be_loaded()
+    return RECORD.exists() and RECORD.read_text() == wanted() and are_whole()
 
 
-def can_be_loaded():
-    """Whether .venv has what ./dev itself needs, of whatever version."""
+def are_whole():
+    """Whether .venv has what ./dev itself needs, also of older requirements."""
     probe = f"import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, {NEEDED!r})))"
-    return Answer(PYTHON, "-c", probe).status == 0
+    return RECORD.exists() and RECORD.read_text() != UNFINISHED and Answer(PYTHON, "-c", probe).status == 0
 
 
 def wanted():

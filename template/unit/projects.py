@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg2
 
 ROOT = Path(__file__).resolve().parents[2]
+DATABASE = f"grown{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 COPIED = [
     "app",
     "environment",
@@ -24,8 +25,9 @@ COPIED = [
 class Project:
     def __init__(self, folder):
         self.folder = folder
-        self.environ = {**os.environ, "DB_NAME": "grown", "DEV_ENVIRONMENT": "native"}
-        self.environ.pop("PYTEST_VERSION", None)  # settings.py takes it for a test run
+        self.environ = {**os.environ, "DB_NAME": DATABASE, "DEV_ENVIRONMENT": "native"}
+        for name in [name for name in self.environ if name.startswith("PYTEST_")]:
+            del self.environ[name]  # settings.py takes PYTEST_VERSION for a test run
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, folder / name)
@@ -63,10 +65,10 @@ class Project:
 @contextlib.contextmanager
 def grown_project(folder):
     """A copy of the project with an empty database."""
-    execute("DROP DATABASE IF EXISTS grown WITH (FORCE)")
-    execute("CREATE DATABASE grown")
+    execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    execute(f"CREATE DATABASE {DATABASE}")
     yield Project(folder)
-    for name in ["grown", "test_grown", "grown_tests_template"]:
+    for name in [DATABASE, f"test_{DATABASE}", f"{DATABASE}_tests_template"]:
         execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 

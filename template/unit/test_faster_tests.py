@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from projects import execute, grown_project
+from projects import DATABASE, execute, grown_project
 
 RECORDING = """
 from pathlib import Path
@@ -40,7 +40,8 @@ class Config(AppConfig):
 
         post_migrate.connect(groups.make, sender=self)
 """
-COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'grown_tests_template'"
+TEMPLATE = f"{DATABASE}_tests_template"
+COMMENT = f"SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{TEMPLATE}'"
 TESTS = """
 import pytest
 from shop.models import Product
@@ -267,7 +268,7 @@ def test_the_environments_own_tests_leave_the_rows_of_a_kept_database(shop):
 def test_nobody_connects_to_the_template(shop):
     """One who did would keep every test run from copying it."""
     with pytest.raises(Exception, match="not currently accepting connections"):
-        execute("SELECT 1", database="grown_tests_template")
+        execute("SELECT 1", database=TEMPLATE)
 
 
 def test_who_waits_long_is_told_of_several_processes(shop):

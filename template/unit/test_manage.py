@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 from databases import free_port
-from projects import execute
+from projects import DATABASE, execute
 
 VARIABLES = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASS", "DEBUG", "DEV_ENVIRONMENT")
 LOST = """\
@@ -83,11 +83,11 @@ def get(port, path):
 
 
 def test_tests_run_without_a_terminal_beside_what_a_killed_run_has_left(project):
-    execute("CREATE DATABASE test_grown")
+    execute(f"CREATE DATABASE test_{DATABASE}")
     for options in ([], ["--parallel=2"]):
         shown = project.manage("test", *options)
         assert re.search(r"Ran \d\d tests .*\n\nOK", shown.stderr), shown.stderr
-        execute("CREATE DATABASE test_grown")
+        execute(f"CREATE DATABASE test_{DATABASE}")
 
 
 @pytest.mark.parametrize("place", REBUILD)
@@ -127,7 +127,7 @@ def test_a_python_without_the_packages_is_sent_to_dev(project):
 def test_without_variables_dev_up_comes_first(project):
     without_variables(project)
     failed = project.manage("check", check=False)
-    expected = "ImproperlyConfigured: DB_HOST and the other variables are not set. Run ./dev up first. If it runs with Docker, "
+    expected = "ImproperlyConfigured: DB_HOST and the other variables are not set. Run ./dev up first. If the project runs with Docker, "
     expected += "type ./dev manage and ./dev test instead, or work in the dev container.\n"
     assert (failed.returncode, failed.stderr) == (2, expected)
 

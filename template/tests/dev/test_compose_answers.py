@@ -173,6 +173,10 @@ def test_two_folders_of_one_name_are_not_one_project(make_project):
     for words in (["up"], ["down"], ["reset", "--yes"]):
         said = second.dev_fails(*words)
         assert str(first.folder) in said and "COMPOSE_PROJECT_NAME" in said
+    assert "ruff check" in first.run("environment/commit-hook").stdout, "the control"
+    assert "were skipped" in second.run("environment/commit-hook").stdout
+    second.run("rm", ".pre-commit-config.yaml")
+    assert second.run("environment/commit-hook").stdout == ""
     assert is_untouched(first)
 
 

@@ -9,7 +9,7 @@ from helpers.debugger import Debugger
 from helpers.engine import ROOT
 from helpers.files import read_json
 from helpers.machines import FOLDER, SUPERVISOR, set_up_machines
-from helpers.waiting import wait_until
+from helpers.waiting import HANGING, wait_until
 
 PYTHON = f"{FOLDER}/.venv/bin/python"
 TASKS = {task["label"]: task for task in read_json(".vscode/tasks.json")["tasks"]}
@@ -53,7 +53,7 @@ def test_a_task_does_its_work(machine, label):
 
 
 def test_the_task_server_log_shows_the_log(machine):
-    task = ["docker", "exec", "--workdir", FOLDER, machine.name, *words("Server log")]
+    task = ["docker", "exec", "--workdir", FOLDER, machine.name, "timeout", str(HANGING), *words("Server log")]
     with subprocess.Popen(task, stdout=subprocess.PIPE, text=True) as tail:
         assert any(f"Serving http://localhost:{PORT}" in line for line in tail.stdout)
         tail.terminate()
