@@ -68,7 +68,7 @@ class Backend:
         if "invalid hostport" in message.lower() or "invalid published port" in message.lower():
             return "\nSet APP_PORT to the number of a port, from 1 to 65535."
         if f"{ROOT}/.env" in message and "is a directory" in message:
-            return "\nCompose reads a file of that name: give the folder another one."
+            return "\nCompose reads a file of that name: give the folder another name."
         own = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
         if f"{own}/" in message and "permission denied" in message:
             return f"\nA docker with sudo leaves that behind. To fix it: sudo chown -R {os.getuid()} '{own}'"
