@@ -86,6 +86,7 @@ def dev_container(make_shared_project, ordinary_uid):
     """One dev container for all the tests of a worker: `opened` has it in a good state."""
     project = make_shared_project(ordinary_uid)
     project.up = project.devcontainer("up", check=False)
+    assert project.container(), project.up.stdout
     project.setup_status()  # its tests may go on after the opening
     return project
 

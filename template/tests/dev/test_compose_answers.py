@@ -339,5 +339,6 @@ def test_dev_with_sudo_builds_for_whom_the_folder_belongs_to(make_project, ordin
     if ordinary_uid == os.getuid():
         pytest.skip("needs root")
     project = make_project(ordinary_uid)
-    run(project.folder / "dev", "manage", "check", cwd=project.folder, env=project.environment)
+    env = {**project.environment, "HOME": os.environ["HOME"]}  # in the user's own, Docker would leave files of root's
+    run(project.folder / "dev", "manage", "check", cwd=project.folder, env=env)
     assert f"APP_UID={ordinary_uid}\n" in project.read(".env")
