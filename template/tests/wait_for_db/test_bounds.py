@@ -108,7 +108,7 @@ def test_the_last_cause_that_says_something_is_kept(make_server, client):
     server.sh("touch $PGDATA/standby.signal")
     docker("restart", server.name)
     wait_until(lambda: "rejecting" in docker("exec", server.name, "pg_isready", check=False))
-    command = client.start("--timeout=10", HOST=server.name)
+    command = client.start("--timeout=5", HOST=server.name)  # an attempt has 5 s, and this one is cut short
     command.until_it_says("SQLSTATE 57P03")
     with paused(server.name):
         ended = command.end()
