@@ -11,7 +11,7 @@ import threading
 import time
 
 from core import places
-from environment.steps import is_no_page, page_answer
+from environment.steps import is_error, is_no_page, page_answer
 
 SOCKET = places.state_folder() / "server.sock"
 START_SECONDS = 60  # until the supervisor listens; Docker sends the first probe a second after the container's start
@@ -54,9 +54,9 @@ class Health:
             self.news.clear()
             status, answer = page_answer(self.port)
             self.hear(status, answer)
-            # A page that is ready, or has an error of the project's own, which fills the log, changes with an edit.
-            is_on_its_way = self.state != "ready" and status in (None, 503)
-            self.news.wait(POLL_SECONDS if is_on_its_way else READY_POLL_SECONDS)
+            # What is ready, or has an error, which fills the log, changes with an edit.
+            waits_for_edit = self.state == "ready" or is_error(status)
+            self.news.wait(READY_POLL_SECONDS if waits_for_edit else POLL_SECONDS)
 
     def hear(self, status, answer):
         """What /readyz answered, unless the server has ended meanwhile."""
@@ -65,7 +65,7 @@ class Health:
                 return
             if not is_no_page(status):
                 self.state = "ready"  # whatever it answers: a project may have done without /readyz
-            elif status not in (None, 503) or (answer == "unapplied" and self.state == "ready"):
+            elif is_error(status) or (answer == "unapplied" and self.state == "ready"):
                 self.state = "failed"
             self.changed.notify_all()
 

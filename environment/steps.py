@@ -15,16 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".dev"
 SERVER_ENDED, WITHOUT_DATABASE = "The server ended", "Serving without the database"  # in the supervisor's log
 # What the caller's shell may hold for other projects. It would lead this project's programs elsewhere.
-FOREIGN = (
-    "PG",
-    "DJANGO_SETTINGS_MODULE",
-    "DJANGO_CONFIGURATION",
-    "PYTHONBREAKPOINT",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSAFEPATH",
-    "PYTHONSTARTUP",
-)
+FOREIGN = ("PG", "DJANGO_SETTINGS_MODULE", "DJANGO_CONFIGURATION")
+FOREIGN += ("PYTHONBREAKPOINT", "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP")
 FOREIGN += ("VIRTUAL_ENV", "DEV_ENVIRONMENT", "COMPOSE_ENV_FILES", "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR")
 
 
@@ -182,6 +174,11 @@ def page_answer(port):
 def is_no_page(status):
     """Nothing answers, the database or a migration is not there, or /readyz itself fails."""
     return status is None or status >= 500
+
+
+def is_error(status):
+    """One of the project's own, with its traceback in the log: /readyz itself says 503 at most."""
+    return is_no_page(status) and status not in (None, 503)
 
 
 def note(text):

@@ -119,8 +119,8 @@ class Backend:
         start = time.monotonic()
         while steps.is_no_page(status := steps.page_answer(port)[0]):
             log = steps.tail(SERVER_LOG, 40)
-            is_broken = status not in (None, 503)  # an error of the project's own, with its traceback in the log
-            if is_broken or not self.serves(port) or has_failed(log) or time.monotonic() > start + PAGE_SECONDS:
+            has_ended = steps.is_error(status) or has_failed(log) or not self.serves(port)
+            if has_ended or time.monotonic() > start + PAGE_SECONDS:
                 raise Failure(
                     f"{log}\nThe page is not ready, see above. The server goes on trying; ./dev down ends it."
                 )
