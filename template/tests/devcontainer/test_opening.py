@@ -146,26 +146,25 @@ def test_a_setup_that_starts_the_server_tells_what_is_wrong_with_the_database(op
 
 
 def test_tests_that_cannot_begin_are_told(opened, spoil_record):
-    pyproject = opened.folder / "pyproject.toml"
-    text = pyproject.read_text()
+    text = opened.read("pyproject.toml")
     try:
-        pyproject.write_text(text.replace("environment.faster_tests", "no_such_plugin"))
+        opened.write("pyproject.toml", text.replace("environment.faster_tests", "no_such_plugin"))
         done = opened.bash(f"{SETUP} {PATIENT}", check=False)
         assert done.returncode == 1
         assert "no_such_plugin" in done.stdout and "NOT READY: tests failed" in done.stdout
     finally:
-        pyproject.write_text(text)
+        opened.write("pyproject.toml", text)
 
 
 def test_a_project_without_a_test_is_ready(opened, spoil_record):
-    tests = opened.folder / "app/core/tests/test_wait_for_db.py"
-    text = tests.read_text()
+    tests = "app/core/tests/test_wait_for_db.py"
+    text = opened.read(tests)
     try:
-        tests.unlink()
+        (opened.folder / tests).unlink()
         done = opened.bash(f"{SETUP} {PATIENT}")
         assert "no tests ran" in done.stdout and "READY after" in done.stdout
     finally:
-        tests.write_text(text)
+        opened.write(tests, text)
 
 
 def record_status(project):
