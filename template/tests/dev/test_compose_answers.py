@@ -3,8 +3,11 @@ Compose's answers are read as what they are: stderr is no answer, a failure is n
 was asked for is there. Each case was found by someone, or stands in a public report.
 """
 
+import fcntl
 import os
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from helpers.engine import RUN, docker, run
@@ -245,12 +248,14 @@ def test_a_new_package_works_while_the_stack_runs(project):
 
 
 def test_a_port_that_an_ordinary_user_may_not_bind_is_not_called_taken(make_project, ordinary_uid):
-    if get("127.0.0.1", 80, "")[0] is not None:
-        pytest.skip("needs port 80 to be free")
-    project = make_project(ordinary_uid, APP_PORT=80)
-    assert "http://localhost:80 " in project.dev("up").stdout
-    assert get("127.0.0.1", 80, "")[0] == 200
-    project.dev("down")
+    with (Path(tempfile.gettempdir()) / "port-80.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run of these tests may be at it
+        if get("127.0.0.1", 80, "")[0] is not None:
+            pytest.skip("needs port 80 to be free")
+        project = make_project(ordinary_uid, APP_PORT=80)
+        assert "http://localhost:80 " in project.dev("up").stdout
+        assert get("127.0.0.1", 80, "")[0] == 200
+        project.dev("down")
 
 
 def test_a_byte_order_mark_in_env_does_not_hide_the_first_variable(project):
