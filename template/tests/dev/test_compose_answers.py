@@ -3,11 +3,11 @@ Compose's answers are read as what they are: stderr is no answer, a failure is n
 was asked for is there. Each case was found by someone, or stands in a public report.
 """
 
+import contextlib
 import fcntl
 import os
 import subprocess
 import tempfile
-from pathlib import Path
 
 import pytest
 from helpers.engine import RUN, docker, run
@@ -247,9 +247,19 @@ def test_a_new_package_works_while_the_stack_runs(project):
     project.dev("manage", "show_urls")
 
 
+@contextlib.contextmanager
+def one_run_at_a_time():
+    """For what the machine has once. The lock is on a folder that everybody has, so no file of a run is left there."""
+    folder = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def test_a_port_that_an_ordinary_user_may_not_bind_is_not_called_taken(make_project, ordinary_uid):
-    with (Path(tempfile.gettempdir()) / "port-80.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another run of these tests may be at it
+    with one_run_at_a_time():
         if get("127.0.0.1", 80, "")[0] is not None:
             pytest.skip("needs port 80 to be free")
         project = make_project(ordinary_uid, APP_PORT=80)
