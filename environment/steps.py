@@ -111,6 +111,8 @@ def writing(file, mode="w"):
 
 def not_writable(path):
     """Why *path* cannot be written, and what to do about it."""
+    while path != path.parent and not os.access(path.parent, os.X_OK):
+        path = path.parent  # what is in it cannot be seen
     with contextlib.suppress(OSError):
         owner = path.lstat().st_uid
         if owner != os.getuid():

@@ -35,9 +35,11 @@ def test_who_comes_after_a_sudo_is_told_the_cure(make_set_up_machine):
     machine.add_user("someone", 1500)
     machine.give_to("1500:1500")
     machine.run("chown", "-R", "0", f"{FOLDER}/.dev", user="0")
-    for words in (["up"], ["test"], ["manage", "check"], ["down"]):
-        said = machine.dev_fails(*words)
-        assert "belongs to uid 0, and you are uid 1500" in said and "sudo chown" in said
+    for mode in ("755", "700"):
+        machine.run("chmod", mode, f"{FOLDER}/.dev", user="0")
+        for words in (["up"], ["test"], ["manage", "check"], ["down"], ["doctor"]):
+            said = machine.dev_fails(*words)
+            assert f"sudo chown -R 1500 '{FOLDER}/.dev'" in said and "belongs to uid 0, and you are uid 1500" in said
 
 
 def test_root_without_user_namespaces_runs_postgresql_as_nobody(make_set_up_machine):
