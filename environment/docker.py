@@ -8,11 +8,10 @@ import subprocess
 import sys
 import time
 
-from environment import steps
+from environment import identity, steps, upgrades
 from environment.steps import ROOT, STATE, Answer, Failure
 
 MINIMUM_COMPOSE = (2, 24)
-PROJECT_LABEL = "com.docker.compose.project"
 AGAIN_SECONDS = 20  # for what was healthy a moment ago, and has not answered in time, or for the next health check
 
 
@@ -48,9 +47,9 @@ class Backend:
         except Failure as failure:
             raise Failure(f"{failure}{self.hint(str(failure))}") from None
 
-    def ask(self, *arguments):
+    def ask(self, *arguments, **options):
         """The answer of Docker on stdout. What it says on stderr is a warning, unless it fails."""
-        answer = Answer("docker", *arguments, cwd=ROOT, env=self.env)
+        answer = Answer("docker", *arguments, cwd=ROOT, env=self.env, **options)
         if answer.status != 0:
             raise Failure(
                 f"{answer.stderr}\n`docker {' '.join(arguments[:2])}` failed, see above. What Compose reads: docker-compose.yml "
@@ -76,54 +75,77 @@ class Backend:
 
     def configuration(self):
         """Compose's own reading of all its files, once the project is known to be this folder's."""
+        configuration = self.read_configuration()
+        if not identity.is_known(configuration["name"]):
+            self.env[identity.VARIABLE] = identity.claim(self, configuration)
+            configuration = self.read_configuration()
+            self.check_owner(configuration)
+            identity.remember(configuration["name"])
+        elif owner := identity.owner_of_containers(self, configuration["name"]):
+            self.refuse(configuration["name"], owner)
+        return configuration
+
+    def check_owner(self, configuration):
+        """Compose knows projects by name alone."""
+        name, owner = configuration["name"], identity.owner_of(self, configuration)
+        if owner and identity.has_moved(name, owner):
+            self.ask_volume(configuration, "--take-over")
+        elif owner:
+            self.refuse(name, owner)
+
+    @staticmethod
+    def refuse(name, owner):
+        raise Failure(
+            f"The Compose project {name!r} belongs to {owner}. Nothing was changed. Give this folder a name of its own "
+            f"in the file .env, for example: {identity.VARIABLE}={name}-2 (and another APP_PORT). If it is this folder, "
+            "which you have moved, type: docker compose up --detach db; docker compose exec db bash "
+            "/environment/database --take-over; docker compose restart"
+        )
+
+    def read_configuration(self):
         configuration = json.loads(self.ask("compose", "config", "--format=json"))
         if not {"app", "db"} <= set(configuration["services"]):
             raise Failure("docker-compose.yml needs the services app and db: ./dev starts these.")
         if ":" in str(ROOT):
             raise Failure(f"{ROOT} has a colon, which Docker cannot mount: move the project to another folder.")
-        self.check_owner(configuration["name"])
         return configuration
 
-    def check_owner(self, project):
-        """Compose knows projects by name alone. A folder that is gone was renamed to this one."""
-        labels = f'{{{{.Label "{PROJECT_LABEL}.working_dir"}}}}'
-        folders = self.ask(
-            "ps", "--all", f"--filter=label={PROJECT_LABEL}={project}", f"--format={labels}"
-        ).splitlines()
-        for folder in set(folders):
-            if os.path.isdir(folder) and not os.path.samefile(folder, ROOT):
-                raise Failure(
-                    f"The Compose project {project!r} belongs to {folder}. Nothing was changed. "
-                    "Give this folder a name of its own in the file .env, for example: "
-                    f"COMPOSE_PROJECT_NAME={project}-2 (and another APP_PORT)"
-                )
+    def volume(self, configuration):
+        """The name of the database's volume; "" if there is none yet, or no such volume."""
+        mounts = configuration["services"]["db"].get("volumes", [])
+        names = [mount["source"] for mount in mounts if mount["target"] == "/var/lib/postgresql"]
+        own = [configuration["volumes"][name]["name"] for name in names if name in configuration.get("volumes", {})]
+        return own[0] if own and own[0] in self.ask("volume", "ls", "--quiet").split() else ""
+
+    def ask_volume(self, configuration, option):
+        """What environment/database says of the database's volume, or does to it; "" if there is none."""
+        volume, image = self.volume(configuration), configuration["services"]["db"].get("image")
+        if not volume or not image:
+            return ""
+        if not self.ask("image", "ls", "--quiet", image):
+            self.step("image of the database", "pull", "db")
+        mounts = [f"--volume={volume}:/var/lib/postgresql"]
+        mounts.append(f"--volume={ROOT / 'environment/database'}:/environment/database:ro")
+        run = ["run", "--rm", "--network=none", *mounts, "--entrypoint=bash", image]
+        return self.ask(*run, "/environment/database", option)
 
     def take_ids(self, configuration):
         """Files made in the container are to belong to the caller, in every later build too: so .env has the ids."""
         build = configuration["services"]["app"].get("build")
         given = (build or {}).get("args") or {}
-        owner = ROOT.stat() if os.getuid() == 0 else None  # root's is whose the folder is: a ./dev with sudo
-        ids = {
-            "APP_UID": str(owner.st_uid if owner else os.getuid()),
-            "APP_GID": str(owner.st_gid if owner else os.getgid()),
-        }
+        owner = ROOT.stat()  # for a ./dev with sudo
+        uid, gid = (os.getuid(), os.getgid()) if os.getuid() else (owner.st_uid, owner.st_gid)
+        ids = {"APP_UID": str(uid), "APP_GID": str(gid)}
         missing = {name: value for name, value in ids.items() if not given.get(name) and value != "1000"}
         if not build or not missing:
             return
-        lines = "".join(f"{name}={value}\n" for name, value in missing.items())
-        with steps.writing(ROOT / ".env", "a+b") as file:
-            file.seek(0)
-            text = file.read()
-            if owner:
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write((b"" if not text or text.endswith(b"\n") else b"\n") + lines.encode())
-        steps.note(f"Added to .env, so that files made in the container are yours: {' '.join(lines.split())}")
+        steps.set_in_dotenv(missing, "So files made in the container are yours.")
 
     def container(self):
         return self.ask("compose", "ps", "--quiet", "app")
 
     def check_dev_container(self, configuration):
-        project = f"--filter=label={PROJECT_LABEL}={configuration['name']}"
+        project = f"--filter=label={identity.LABEL}={configuration['name']}"
         if self.ask("ps", "--quiet", project, "--filter=label=devcontainer.config_file"):
             raise Failure(
                 "A dev container of this project is running, which this would end. Work in its terminal; or close it in "
@@ -148,10 +170,12 @@ class Backend:
         with steps.exclusive_run():
             configuration = self.configuration()
             self.check_dev_container(configuration)
+            upgrades.end(configuration)
             self.check_port(configuration)
             self.take_ids(configuration)
             self.step("image", "build")
             before = self.container()
+            self.end_refusal(configuration)
             self.step("containers", "up", "--detach")
             container = self.container()
             if container == before:  # it runs on, and since its start a migration may have come
@@ -221,12 +245,29 @@ class Backend:
 
     def execute(self, *command):
         with steps.exclusive_run():
-            self.take_ids(self.configuration())
+            configuration = self.configuration()
+            upgrades.end(configuration)
+            self.take_ids(configuration)
             self.step("image", "build")
-            self.step("database", "up", "--detach", "--wait", "db")
+            self.end_refusal(configuration)
+            self.start_database()
         terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
         handed_on = [f"--env={name}" for name in self.env if name.startswith("DJANGO_SUPERUSER_")]
         self.become("run", "--rm", "--no-deps", *terminal, *handed_on, "app", *command)
+
+    def end_refusal(self, configuration):
+        """A database that was refused answers with the reason until its container starts anew: the reason may be gone."""
+        project = f"--filter=label={identity.LABEL}={configuration['name']}"
+        service = "--filter=label=com.docker.compose.service=db"
+        for container in self.ask("ps", "--quiet", project, service, "--filter=health=unhealthy").split():
+            self.ask("stop", container, timeout=180)
+
+    def start_database(self):
+        try:
+            self.step("database", "up", "--detach", "--wait", "db")
+        except Failure as failure:
+            log = self.ask("compose", "logs", "--no-log-prefix", "--tail=5", "db")
+            raise Failure(f"{failure}\n{log}") from None
 
     def become(self, *arguments):
         os.chdir(ROOT)
@@ -234,8 +275,17 @@ class Backend:
 
     def down(self, *options):
         with steps.exclusive_run():
-            self.check_dev_container(self.configuration())
+            configuration = self.configuration()
+            self.check_dev_container(configuration)
+            upgrades.end(configuration)
             self.step("Compose stack ended", "down", *options)
+
+    def upgrade(self, major):
+        with steps.exclusive_run():
+            configuration = self.configuration()
+            self.check_dev_container(configuration)
+            upgrades.upgrade(self, configuration, major)
+        return self.up()
 
     def data(self):
         volumes = (self.configuration().get("volumes") or {}).values()
@@ -245,6 +295,7 @@ class Backend:
         return f"{what} {', '.join(names)}" if names else None
 
     def delete_data(self):
+        self.check_owner(self.configuration())
         self.down("--volumes")
 
     def checks(self):

@@ -3,6 +3,7 @@ The pytest plugin that lets tests wait for less than the defaults of Django and 
 
 - The test database is migrated once, kept as a template, and copied by every later run and by every worker of
   `pytest -n`, until something that makes it has changed: see `fingerprint`.
+- Each run has a test database of its own, also beside another run.
 - Commits of the tests do not wait for the disk. Those of all other databases do.
 - The end of pytest does not walk over all of Django once more.
 
@@ -32,6 +33,8 @@ from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import signals
 
+from core import test_databases
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK_SECONDS = 60  # for another run that makes the template
 LONG_SECONDS = 30  # from here on it is worth while to say that several processes would be quicker
@@ -60,10 +63,14 @@ def pytest_fixture_setup(fixturedef, request):
     """Around pytest-django's own fixture that makes the test databases; a project's may extend or replace that."""
     option = request.config.option
     is_theirs = fixturedef.argname == "django_db_setup" and fixturedef.func.__module__ == "pytest_django.fixtures"
-    if not is_theirs or option.reuse_db or option.nomigrations:
+    if not is_theirs:
         return (yield)
     request.getfixturevalue("django_db_modify_db_settings")  # the names of xdist's databases
     unblock = request.getfixturevalue("django_db_blocker").unblock
+    with unblock():
+        test_databases.claim_names(keep=option.reuse_db)
+    if option.reuse_db or option.nomigrations:
+        return (yield)
     current = fingerprint()
     with contextlib.ExitStack() as stack:
         with unblock():

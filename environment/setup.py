@@ -82,9 +82,9 @@ def start(lock, test_seconds):
         return 0
     lock.truncate(0)
     record = read_record()
-    if record is not None and record.get("status") not in {"ready", "failed"}:
-        return set_up(lock, test_seconds)  # it was cut off: the lock is free
-    if record and time.time() < RECORD.stat().st_mtime + NEW_SECONDS:
+    if (record or {}).get("status") not in {"ready", "failed"}:
+        return set_up(lock, test_seconds)  # it was cut off, maybe before its record was there: the lock is free
+    if time.time() < RECORD.stat().st_mtime + NEW_SECONDS:
         return say_status()
     doctor = [sys.executable, "app/manage.py", "doctor", "--timeout", "20", "--verbosity", "0"]
     with contextlib.suppress(subprocess.TimeoutExpired):  # opening is not held up for longer

@@ -69,10 +69,16 @@ def tail(file, count):
 class Answer:
     """The answer of a short program: its status (None if it did not run), stdout and stderr."""
 
-    def __init__(self, *command, env=None, **options):
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    def __init__(self, *command, env=None, text="", timeout=60, **options):
+        options = {
+            "timeout": timeout,
+            "input": text.encode(),
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            **options,
+        }
         try:
-            done = subprocess.run(command, check=False, timeout=60, env=env or caller_environment(), **options)
+            done = subprocess.run(command, check=False, env=env or caller_environment(), **options)
         except (OSError, subprocess.SubprocessError) as error:
             self.status, self.stdout, self.stderr = None, "", str(error)
             return
@@ -181,6 +187,23 @@ def is_no_page(status):
 def is_error(status):
     """One of the project's own, with its traceback in the log: /readyz itself says 503 at most."""
     return is_no_page(status) and status not in (None, 503)
+
+
+def set_in_dotenv(values, reason):
+    """Set variables in .env, which stays its owner's, also after a ./dev with sudo; what is there is never cut off."""
+    file, new = ROOT / ".env", ROOT / ".env.new"
+    before = file.read_bytes() if file.exists() else b""
+    lines = [line for line in before.splitlines() if line.partition(b"=")[0].decode(errors="replace") not in values]
+    lines += [f"{name}={value}".encode() for name, value in values.items()]
+    with writing(new, "wb") as stream:
+        owner = file.stat() if before else ROOT.stat()
+        if os.getuid() == 0:
+            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+        if before:
+            os.fchmod(stream.fileno(), owner.st_mode & 0o777)
+        stream.write(b"".join(line + b"\n" for line in lines))
+    new.replace(file.resolve())
+    note(f"Added to .env: {' '.join(f'{name}={value}' for name, value in values.items())}. {reason}")
 
 
 def note(text):

@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from core import places
-from environment import locks, steps, watching
+from environment import identity, locks, steps, watching
 from environment.debugging import Listener
 from environment.health import Health
 
@@ -52,6 +52,7 @@ class Supervisor:
         self.has_loaded = threading.Event()  # or the database was there: what fails then fails again
         self.waits = 0
         self.said = ""  # by the waiter
+        self.has_changed_dotenv = False
         self.crash = None  # the exit status of a server that ended while the waiter was at work
         self.deaths = 0  # of servers, since one answered
         in_container = places.place() != "native"
@@ -91,6 +92,9 @@ class Supervisor:
 
     def on_changed(self, paths):
         if paths == [ROOT / ".env"]:
+            if self.has_changed_dotenv:
+                self.has_changed_dotenv = False
+                return
             say(f".env changed. To apply it: {places.command('rebuild')}")
             return
         if self.server:
@@ -150,7 +154,9 @@ class Supervisor:
         if status in {2, 3} and not (self.in_background or self.has_waited):
             return status  # Compose then knows at once; an editor shows the page that says why
         self.has_waited, self.is_migrated = True, status == 0
-        if not self.is_migrated:
+        if self.is_migrated:
+            self.has_changed_dotenv = identity.keep(os.environ.get(identity.VARIABLE))
+        else:
             self.health.report("failed")
             say(f"{steps.WITHOUT_DATABASE}, or some of its migrations (exit status {status}, see above).")
         places.starting_file().unlink(missing_ok=True)

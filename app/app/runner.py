@@ -1,6 +1,8 @@
 from django.conf import settings
 from django.test.runner import DiscoverRunner
 
+from core import test_databases
+
 
 class AppTestRunner(DiscoverRunner):
     """
@@ -10,6 +12,10 @@ class AppTestRunner(DiscoverRunner):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs | {"interactive": False})
+
+    def setup_databases(self, **kwargs):
+        test_databases.claim_names(keep=self.keepdb)
+        return super().setup_databases(**kwargs)
 
     def build_suite(self, test_labels=None, **kwargs):
         return super().build_suite(test_labels or [str(settings.BASE_DIR)], **kwargs)

@@ -1,6 +1,7 @@
 """
-Django settings for every environment. What differs between them comes from environment variables; .env.example lists
-them all. Compose sets them for development; without Docker ./dev writes them to .dev/env.json.
+Django settings for every environment; production.py adds what the deployed image needs beyond them. What differs between
+machines comes from environment variables; .env.example lists them. Compose sets them for development; without Docker
+./dev writes them to .dev/env.json.
 
 https://docs.djangoproject.com/en/6.1/ref/settings/
 """
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
 
 from core import places
 
@@ -30,20 +32,36 @@ def unusable(problem):
     return ImproperlyConfigured(problem)
 
 
-def env(name):
-    try:
-        return os.environ[name]
-    except KeyError:
-        raise unusable(f"The environment variable {name} is not set.") from None
+def env(name, default=None):
+    """The variable's value, or the content of the file that NAME_FILE names, as a secret is mounted."""
+    value, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if value and file:
+        raise unusable(f"{name} and {name}_FILE are both set: remove one.")
+    if file:
+        try:
+            value = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise unusable(f"The file that {name}_FILE names cannot be read: {error}.") from None
+    if value is None and default is None:
+        raise unusable(f"The environment variable {name} is not set.")
+    return default if value is None else value
 
 
-def env_bool(name):
-    value = os.environ.get(name, "").strip().lower()
+def env_bool(name, default="false"):
+    value = os.environ.get(name, "").strip().lower() or default
     if value in {"true", "yes", "on", "1"}:
         return True
-    if value in {"false", "no", "off", "0", ""}:
+    if value in {"false", "no", "off", "0"}:
         return False
     raise unusable(f"{name} is {value!r}: set it to true or false.")
+
+
+def env_int(name, default):
+    value = os.environ.get(name, "").strip() or default
+    try:
+        return int(value)
+    except ValueError:
+        raise unusable(f"{name} is {value!r}: set it to a whole number.") from None
 
 
 def env_list(name):
@@ -55,7 +73,7 @@ def env_list(name):
 
 DEBUG = env_bool("DEBUG")
 
-SECRET_KEY = os.environ.get("SECRET_KEY", "")
+SECRET_KEY = env("SECRET_KEY", "")
 if not SECRET_KEY:
     if not DEBUG:
         raise unusable("The environment variable SECRET_KEY is not set. It has no default while DEBUG is off.")
@@ -64,6 +82,8 @@ if not SECRET_KEY:
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS")
 
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
+
+DEFAULT_EXCEPTION_REPORTER_FILTER = "core.error_reports.ReporterFilter"
 
 if DEBUG:
     # GitHub Codespaces serves port 8000 as https://NAME-8000.DOMAIN. Its proxy presents the host as localhost or by
@@ -75,6 +95,14 @@ if DEBUG:
     if CODESPACE_NAME:
         CSRF_TRUSTED_ORIGINS += [f"https://{CODESPACE_NAME}-8000.{FORWARDING_DOMAIN}"]
     CSRF_FAILURE_VIEW = "app.csrf.csrf_failure"  # names CODESPACE_NAME where it is missing
+
+# A page loads nothing but this site's own files, and has no script or style in itself. Production refuses the rest; in
+# development the browser's console names it.
+SECURE_CSP_REPORT_ONLY = {
+    "default-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+} | dict.fromkeys(["connect-src", "font-src", "form-action", "img-src", "script-src", "style-src"], [CSP.SELF])
 
 
 # Application definition
@@ -92,7 +120,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "app.health.probes",
+    "app.bodies.length_required",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -132,6 +162,7 @@ DATABASES = {
         "NAME": env("DB_NAME"),
         "USER": env("DB_USER"),
         "PASSWORD": env("DB_PASS"),
+        "OPTIONS": {"connect_timeout": 10},  # seconds; without it nothing ever ends while a server is there and mute
     }
 }
 

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
-from core import listeners, places
+from core import disk, listeners, places, snapshots
 from core.wait_for_db import GaveUp, LoginCheck, wait_for
 from core.wait_for_db.checks import unapplied_migrations
 
@@ -77,6 +77,10 @@ def check_database(alias, timeout):
             yield Error(f"Not ready: {error}.", hint=error.cause.hint, id="doctor.E001")
         return
     yield from check_migrations(alias, timeout)
+    if room := disk.shortage(alias):
+        text = f'The disk of the database "{alias}" is full. {room}.'
+        hint = f"Make room there. To see the copies that can be deleted, run: {places.command('manage', 'snapshots')}"
+        yield Error(text, hint=hint, id="doctor.E017")
     with connections[alias].cursor() as cursor:
         if places.place() in IN_CONTAINER and connections[alias].settings_dict["HOST"] == "db":
             yield from check_client(connections[alias].pg_version // 10000)
@@ -95,11 +99,17 @@ def check_migrations(alias, timeout):
         ".".join(key) for key in loader.applied_migrations if key not in loader.disk_migrations and is_ours(loader, key)
     ]
     if unknown:
+        fitting = snapshots.fitting(alias, loader)
         yield Warning(
             f"Applied, and in no file: {', '.join(sorted(unknown))}. Another branch's, most likely: inserts may fail.",
             hint=(
                 "Go back to that branch and undo it there, "
                 f"{undo(loader, unknown[0].partition('.')[0])}; or merge the branch."
+                + (
+                    f" Or take the snapshot that fits: {places.command('manage', 'restore', fitting)}"
+                    if fitting
+                    else ""
+                )
             ),
             id="doctor.W016",
         )

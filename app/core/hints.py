@@ -38,6 +38,10 @@ def compose(database):
         "name_not_resolved": (
             "The container of the database does not run. To see why, on the host:\n  docker compose logs db"
         ),
+        "feature_not_supported": (  # environment/database says it; its text names what to do
+            "The database was not started, and its data was not changed. After the change run, on the host:\n"
+            f"  docker compose up --force-recreate {'--wait' if places.place() == 'compose' else '--detach db'}"
+        ),
         "invalid_password": (
             "The database's volume keeps the user and the password of its first start. Set DB_USER and DB_PASS back to "
             f"those. Or, if the user is the same, give it the new password, on the host; no data is lost:\n  {psql}"

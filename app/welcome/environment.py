@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.version import get_docs_version
 
-from core import listeners, places
+from core import disk, listeners, places
 from core.wait_for_db import LoginCheck, NotReady, classify
 from core.wait_for_db.checks import limit_statements, unapplied_migrations
 
@@ -33,7 +33,7 @@ class Environment:
         }
         self.shows_setup = places.place() == "devcontainer"
         self.setup = Setup.last()
-        self.database = self.cause = self.unapplied = self.has_admin = None
+        self.database = self.cause = self.unapplied = self.has_admin = self.disk = None
         try:
             self.ask_database()
         except NotReady as error:
@@ -50,6 +50,7 @@ class Environment:
             self.database = Database(login_ms)
             self.unapplied = [str(migration) for migration in unapplied_migrations(connection)]
             self.has_admin = not self.unapplied and has_admin()
+        self.disk = disk.shortage(connection.alias)
 
     @property
     def address(self):
@@ -65,6 +66,11 @@ class Environment:
             hint, _, command = self.cause.hint.partition("\n")
             text = f"{capfirst(self.cause.text)}. {hint}"
             yield Problem("The database is not ready", text, command.strip(), may_pass=True)
+        if self.disk:
+            text = f"{self.disk}. Make room there. To see the snapshots, which can be deleted:"
+            yield Problem(
+                "The disk of the database is full", text, places.command("manage", "snapshots"), may_pass=True
+            )
         if self.unapplied:
             what = "1 migration is" if len(self.unapplied) == 1 else f"{len(self.unapplied)} migrations are"
             names = ", ".join(self.unapplied)

@@ -51,7 +51,7 @@ def variables():
         ) from None
     for source in (own, os.environ):
         values.update((name, source[name]) for name in {*values, *own} if source.get(name))
-    return {name: value or "" for name, value in values.items()}
+    return {name: value or "" for name, value in values.items() if not name.startswith("COMPOSE_")}
 
 
 def read_dotenv(file):
@@ -155,6 +155,11 @@ class Backend:
             if locks.is_held(STATE / "server.lock"):
                 steps.step("server stopped", *SERVE, "--stop", env={**os.environ, "DEV_ENVIRONMENT": "native"})
             postgres.stop()
+
+    def upgrade(self, major):
+        raise Failure(
+            "Without Docker the version is that of a package: docs/without-docker.md says how to take the data along."
+        )
 
     def data(self):
         return f"the database in {postgres.DATA}" if postgres.DATA.exists() else None

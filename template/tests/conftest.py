@@ -14,24 +14,41 @@ import pytest
 
 pytest.register_assert_rewrite("helpers")
 
-from helpers.engine import RUN  # noqa: E402 their asserts are rewritten first
+from helpers import faults  # noqa: E402 their asserts are rewritten first
+from helpers.engine import RUN  # noqa: E402
 from helpers.good_state import restore_dev_container, restore_stack  # noqa: E402
 from helpers.projects import clean_clones  # noqa: E402
 from helpers.python import COPY  # noqa: E402
 
 pytest_plugins = ["helpers.machines"]
 
+OUTCOMES = ("passed", "failed", "error", "skipped")
 ORDINARY_UID = 1500  # from here on: an id that the image does not have, and so must take over
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kill-rounds", type=int, default=2, help="how often tests that kill do so, at random moments")
+    parser.addoption("--kill-rounds", type=int, default=1, help="how often tests that kill do so, at random moments")
+    parser.addoption("--faults", action="store_true", help="run the tests of the table of faults, and print it")
     parser.addoption("--seed", type=int, help="of the random moments; a run prints its own")
 
 
 def pytest_configure(config):
     if config.option.seed is None:  # of the controller; xdist hands it on to its workers
         config.option.seed = secrets.randbelow(10**6)
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.option.faults:
+        others = [item for item in items if not faults.is_listed(item.nodeid)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.option.faults:
+        terminalreporter.section("faults")
+        for line in faults.table({name: terminalreporter.stats.get(name, []) for name in OUTCOMES}):
+            terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session):
@@ -51,12 +68,23 @@ def moments(request):
 
 
 @pytest.fixture
-def kill_rounds(request):
-    return request.config.option.kill_rounds
+def kill_rounds(request, record_property):
+    """The rounds for a test that kills; a test whose rounds are short has no fewer than its mark `rounds(NUMBER)` says."""
+    mark = request.node.get_closest_marker("rounds")
+    rounds = max(request.config.option.kill_rounds, mark.args[0] if mark else 1)
+    record_property("rounds", rounds)
+    return rounds
 
 
 @pytest.fixture(scope="module")
 def make_project():
+    with clean_clones() as make:
+        yield make
+
+
+@pytest.fixture
+def make_brief_project():
+    """For one test; twenty stacks side by side would make each other slow."""
     with clean_clones() as make:
         yield make
 

@@ -9,6 +9,7 @@ Needs Django and psycopg2. Works the same in another project: copy this folder a
 management/commands/wait_for_db.py into one of its apps.
 """
 
+from .blockers import Blockers
 from .causes import HINTS, Cause, classify
 from .checks import LoginCheck, MigrationLock, MigrationsCheck
 from .progress import Progress, sentence
@@ -17,6 +18,7 @@ from .waiting import GaveUp, NeverReady, TimedOut, wait_for
 
 __all__ = [
     "HINTS",
+    "Blockers",
     "Cause",
     "GaveUp",
     "LoginCheck",

@@ -44,14 +44,19 @@ class LoginCheck(SessionCheck):
     success = "is ready"
 
     def __call__(self, seconds):
-        self.session.limit(seconds)
         try:
+            self.ask(seconds)
+        finally:
+            self.session.close()
+
+    def ask(self, seconds):
+        """The same with a session that stays open, and is used by the next call."""
+        self.session.limit(seconds)
+        if self.session.connection is None:
             self.session.open()
             self.check_version()
             self.check_role()
-            self.check_writable()
-        finally:
-            self.session.close()
+        self.check_writable()
 
     def check_version(self):
         # Django raises NotSupportedError on its first query.

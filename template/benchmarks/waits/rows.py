@@ -155,7 +155,7 @@ class Contestant:
         return self.answer("/")[0]
 
     def image(self):
-        return f"{self.folder.name}-app"
+        return f"{json.loads(self.compose('config', '--format=json'))['name']}-app"
 
     def log_moment(self, service, text):
         """Seconds since the epoch of the first line of a service's log with that text; None without one."""
@@ -217,7 +217,7 @@ def up(contestant):
             sys.exit(f"{contestant.name}: no page within 300 s")
         time.sleep(0.005)
     process.wait()
-    state = json.loads(call("docker", "inspect", f"{contestant.folder.name}-app-1"))[0]["State"]
+    state = json.loads(call("docker", "inspect", contestant.compose("ps", "--all", "--quiet", "app")))[0]["State"]
     container = datetime.datetime.fromisoformat(f"{state['StartedAt'][:26]}+00:00").timestamp()
     parts = {"container started": container - started}
     for part, service, text in [

@@ -66,13 +66,17 @@ def test_the_interpreter_is_the_images():
 
 def test_nothing_but_the_projects_folder_is_bound():
     assert APP["volumes"] == [".:/workspace"]
-    assert DB["volumes"] == ["db:/var/lib/postgresql"]
+    data, program = DB["volumes"]
+    assert data == "db:/var/lib/postgresql"
+    assert (program["source"], program["read_only"]) == ("./environment/database", True)
     assert list(COMPOSE["volumes"]) == ["db"]
     assert "mounts" not in DEVCONTAINER
 
 
-def test_the_dev_container_needs_no_feature_and_no_command_on_the_host():
-    assert not {"features", "initializeCommand"} & set(DEVCONTAINER)
+def test_the_dev_container_needs_no_feature_and_no_program_on_the_host(tmp_path):
+    assert "features" not in DEVCONTAINER
+    command = ["/bin/sh", "-c", DEVCONTAINER["initializeCommand"]]
+    assert subprocess.run(command, cwd=tmp_path, env={"PATH": "/nowhere"}, check=False).returncode == 0
 
 
 def test_no_name_is_fixed_so_that_clones_do_not_collide():

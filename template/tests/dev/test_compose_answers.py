@@ -168,11 +168,12 @@ def test_the_project_name_of_another_folder_is_refused(project, neighbour, words
     assert is_untouched(neighbour)
 
 
-def test_two_folders_of_one_name_are_not_one_project(make_project):
+def test_a_second_folder_that_names_the_first_ones_project_is_refused(make_project):
     first = make_project(name=f"one/{RUN}-shop")
     second = make_project(name=f"two/{RUN}-shop")
     first.dev("up")
     first.psql("create table theirs as select 1")
+    second.write(".env", f"COMPOSE_PROJECT_NAME={first.name}\n")
     for words in (["up"], ["down"], ["reset", "--yes"]):
         said = second.dev_fails(*words)
         assert str(first.folder) in said and "COMPOSE_PROJECT_NAME" in said
@@ -301,7 +302,7 @@ def test_a_reset_names_every_volume_that_it_deletes_and_leaves_external_ones(mak
         said = project.dev_fails("reset")
         assert f"This deletes all data in the Docker volumes {project.name}_db, {project.name}_media: add" in said
         project.dev("reset", "--yes")
-        left = docker("volume", "ls", "--quiet", f"--filter=name={project.name}").split()
+        left = docker("volume", "ls", "--quiet", f"--filter=name={project.folder.name}").split()
         assert left == [external]
         assert project.dev("reset", "--yes").stdout == "There is no data to delete.\n"
     finally:

@@ -8,6 +8,7 @@ import re
 import subprocess
 
 import pytest
+from helpers.engine import paused
 from helpers.waiting import wait_until
 
 STATE = "/home/app/.local/state"
@@ -112,10 +113,16 @@ def test_a_setup_that_was_cut_off_is_finished_by_the_next_start(opened, spoil_re
     assert_ready(opened)
 
 
+def test_a_setup_that_was_cut_off_before_its_record_is_finished_too(opened, spoil_record):
+    opened.bash(f"rm {RECORD}")
+    assert "READY after" in opened.bash(f"{SETUP} --start {PATIENT}").stdout
+    assert_ready(opened)
+
+
 def kill_setup(project, processes):
-    """Begin a setup, and kill those of its *processes* when it is at the database; $setup is the first one."""
+    """Begin a setup, and kill those of its *processes* while it waits for the database; $setup is the first one."""
     command = project.exec_argv("bash", "-c", f"echo $$; exec {SETUP} {PATIENT}")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as setup:
+    with paused(project.container("db")["Id"]), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as setup:
         pid = setup.stdout.readline().strip()
         assert any("database" in line for line in setup.stdout)
         project.bash(f"setup={pid}; kill -9 {processes}")
@@ -124,7 +131,8 @@ def kill_setup(project, processes):
 def test_a_setup_that_is_killed_is_finished_by_the_next_start(opened, spoil_record):
     kill_setup(opened, "$setup $(cat /proc/$setup/task/$setup/children)")
     assert record_status(opened) == "running"
-    wait_until(lambda: "environment.tests_progress" not in opened.bash("cat /proc/[0-9]*/cmdline").stdout)
+    look = "grep --quiet --no-messages environment.tests_progres[s] /proc/[0-9]*/cmdline"
+    wait_until(lambda: opened.bash(look, check=False).returncode)
     opened.bash(f"test ! -e {STATE}/tests.json")  # they have not begun
     assert "READY after" in opened.bash(f"{SETUP} --start {PATIENT}").stdout
 

@@ -168,11 +168,12 @@ def test_a_static_file_does_not_cost_a_restart(opened):
 
 
 def test_an_edit_of_env_says_what_applies_it(opened):
-    opened.write(".env", "DEBUG=true\n")
+    text = opened.read(".env")
+    opened.write(".env", f"{text}DEBUG=true\n")
     try:
         wait_until(lambda: ".env changed. To apply it: 'Rebuild Container'" in opened.server_log())
     finally:
-        (opened.folder / ".env").unlink()
+        opened.write(".env", text)
 
 
 def test_without_file_events_it_can_poll(opened, plain_server):

@@ -29,7 +29,6 @@ def cloned(make_project, ordinary_uid):
     """A clean clone whose folder has got a name of its own."""
     project = make_project(ordinary_uid, **IDENTITY)
     project.folder = project.folder.rename(project.folder.with_name(f"harbour {project.name}"))
-    project.name = f"harbour{project.name}"
     return project
 
 

@@ -54,3 +54,8 @@ def paused(container):
 def was_paused(done):
     assert done.returncode == 0 or "unable to freeze" in done.stdout, done.stdout
     return done.returncode == 0
+
+
+def kill_outside(pid):
+    """`kill -9` on the engine's machine, as a crash would end a process. `docker kill` is a stop by hand."""
+    docker("run", "--rm", "--pid=host", "--privileged", "postgres:18-trixie", "kill", "-9", str(pid))

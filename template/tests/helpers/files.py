@@ -35,7 +35,8 @@ def interpolations(value):
     """The variables of a compose file with what stands behind their names: {NAME: {":-default"}}."""
     found = {}
     for name, rest in re.findall(r"(?<!\$)\$\{(\w+)([^}]*)\}", json.dumps(value)):
-        found.setdefault(name, set()).add(rest)
+        if not rest.startswith(":+"):  # which asks whether it has a value
+            found.setdefault(name, set()).add(rest)
     return found
 
 

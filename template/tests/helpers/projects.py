@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import dotenv
+
 from helpers.engine import ENVIRONMENT, ROOT, RUN, docker, run
 from helpers.python import python_for_everyone
 from helpers.waiting import free_port, wait_until
@@ -29,10 +31,10 @@ SERVER_LOG = "/home/app/.local/state/server.log"
 
 
 class Project:
-    """A clean clone in a folder whose path has a space; the folder's name is the Compose project's."""
+    """A clean clone in a folder whose path has a space."""
 
     def __init__(self, folder, uid=None, **variables):
-        self.folder, self.name = folder, folder.name
+        self.folder = folder
         self.uid = os.getuid() if uid is None else uid
         self.port = free_port()
         self.environment = ENVIRONMENT | {"APP_PORT": str(self.port), "TMPDIR": str(folder.parent)}
@@ -52,6 +54,13 @@ class Project:
         self.environment.pop("PYENV_ROOT", None)
         group = os.stat("/var/run/docker.sock").st_gid
         self.user = {"user": uid, "group": uid, "extra_groups": [group]}
+
+    @property
+    def name(self):
+        """The Compose project's: of .env, which a ./dev or an editor writes, or else the folder's."""
+        file = self.folder / ".env"
+        given = dotenv.dotenv_values(file).get("COMPOSE_PROJECT_NAME") if file.is_file() else None
+        return given or self.folder.name.replace(" ", "")
 
     @property
     def url(self):
@@ -187,7 +196,7 @@ class Project:
         self.compose("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "1", check=False)
         if (self.folder / ".venv").exists():
             self.run("./dev", "down", "--native", check=False)
-        images = docker("image", "ls", "--quiet", "--filter", f"reference=vsc-{self.name}-*").split()
+        images = docker("image", "ls", "--quiet", "--filter", f"reference=vsc-{self.folder.name}-*").split()
         if images:
             docker("image", "rm", "--force", *images, check=False)
 
@@ -214,11 +223,13 @@ def supervisor_is_watching(project):
 def clean_clones():
     """A factory of Projects, which are removed at the end."""
     projects = []
-    parent = Path(tempfile.mkdtemp(prefix=f"{RUN} "))  # not pytest's tmp_path: an ordinary user must get in
-    parent.chmod(0o1777)
+    parent = Path(tempfile.mkdtemp(prefix=f"{RUN} "))
 
     def make(uid=None, *, name=None, **variables):
         folder = parent / (name or f"{RUN}-{secrets.token_hex(3)}")
+        for above in (parent, folder.parent):  # not pytest's tmp_path: an ordinary user must get in
+            above.mkdir(exist_ok=True)
+            above.chmod(0o1777)
         projects.append(Project(folder, uid, **variables))
         return projects[-1]
 

@@ -6,9 +6,10 @@ import time
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 from ...wait_for_db import (
+    Blockers,
     LoginCheck,
     MigrationLock,
     MigrationsCheck,
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             default=60.0,
             type=seconds,
             metavar="SECONDS",
-            help="Time to wait in all; migrating does not count. Defaults to 60.",
+            help="Time to wait in all, and for a lock that a migration needs. Migrating itself does not count. Defaults to 60.",
         )
         then = parser.add_mutually_exclusive_group()
         then.add_argument(
@@ -68,7 +69,7 @@ class Command(BaseCommand):
             gc.freeze()
 
     def handle(self, *, databases, timeout, migrate, until_migrated, verbosity, **options):
-        self.deadline = time.monotonic() + timeout
+        self.timeout, self.deadline = timeout, time.monotonic() + timeout
         self.progress = Progress(self.stdout) if verbosity else None
         # Where call_command() was told to write; self.stdout would break migrate's lines.
         streams = {name: options.get(name) for name in ("stdout", "stderr")}
@@ -98,12 +99,22 @@ class Command(BaseCommand):
 
     def migrate(self, database, **options):
         (lock,) = self.wait_for(MigrationLock, [database])
+        connection, blockers = connections[database], None
         try:
-            with lock.shared_with(connections[database]):
+            with lock.shared_with(connection), Blockers(connection, self.timeout, self.tell) as blockers:
                 # It reads the state of the database anew, now that nobody else changes it.
                 call_command("migrate", database=database, interactive=False, **options)
+        except OperationalError:
+            if not (blockers and blockers.cause):
+                raise
+            text = f"Migrating was ended after {self.timeout:.0f} s: {blockers.cause.text}.\n{blockers.cause.hint}"
+            raise CommandError(text, returncode=124) from None
         finally:
             lock.release()
+
+    def tell(self, text):
+        if self.progress:
+            self.progress.write(f"\n{text}")  # migrate's line is open
 
 
 def seconds(text):
