@@ -28,7 +28,7 @@ def test_nothing_outside_names_the_folder_that_proves_it():
 
 def test_the_top_holds_only_what_it_is_meant_to_hold():
     folders = {path.partition("/")[0] for path in tracked() if "/" in path}
-    assert folders == {".ci", ".devcontainer", ".github", ".vscode", "app", "docs", "environment", "template"}
+    assert folders == {".ci", ".devcontainer", ".github", ".vscode", "app", "deploy", "docs", "environment", "template"}
 
 
 def test_the_dev_containers_folder_has_configuration_only():
@@ -73,3 +73,22 @@ def test_every_script_ends_its_lines_as_linux_does_and_can_be_run():
         if content.startswith(b"#!"):
             assert b"\r" not in content, path
             assert (ROOT / path).stat().st_mode & 0o100, path
+
+
+def test_make_it_yours_names_every_file_that_serves():
+    """Those of app/core, beside what is the user's there."""
+    text = (ROOT / "docs/make-it-yours.md").read_text()
+    files = {file.name for file in (ROOT / "app/core").glob("*.py")} - {
+        "__init__.py",
+        "admin.py",
+        "apps.py",
+        "models.py",
+    }
+    commands = {file.stem for file in (ROOT / "app/core/management/commands").glob("[a-z]*.py")}
+    assert [name for name in sorted(files) if f"{name}`" not in text] == []
+    assert [name for name in sorted(commands) if f"`{name}`" not in text] == []
+
+
+def test_what_git_ignores_gets_into_no_image():
+    ignored = [line.rstrip("/") for line in text_of(".gitignore").splitlines() if line[:1] not in ("#", "!", "")]
+    assert ignored and {f"**/{pattern}" for pattern in ignored} <= set(text_of(".dockerignore").splitlines())

@@ -1,6 +1,7 @@
 """A variable has one name, one default and one sentence: .env.example beside compose, the image and the settings."""
 
 import io
+import re
 
 import dotenv
 from helpers.engine import ROOT
@@ -57,3 +58,12 @@ def test_every_variable_that_the_settings_read_is_handed_on_by_compose():
     assert {"DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASS", "DEBUG", "SECRET_KEY"} <= read
     assert read <= set(APP["environment"])
     assert read - {"DEV_ENVIRONMENT"} <= set(EXAMPLE)
+
+
+def test_every_variable_of_the_deployed_image_is_documented():
+    files = ["app/app/settings.py", "app/app/production.py", "deploy/gunicorn.conf.py"]
+    text = "".join((ROOT / path).read_text() for path in files)
+    read = set(re.findall(r'\benv(?:_\w+)?\("([A-Z_]+)"', text)) - {"DEBUG"}  # which is refused there
+    assert {"SECRET_KEY", "DB_PASS", "EMAIL_PORT", "HTTPS", "PORT", "DRAIN_SECONDS"} <= read
+    documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
+    assert read <= documented

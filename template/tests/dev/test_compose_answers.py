@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 from helpers.engine import RUN, docker, run
+from helpers.production import arguments, build_image
 from helpers.projects import get
 from helpers.waiting import HANGING, free_port
 
@@ -332,13 +333,13 @@ def test_a_clone_under_a_strict_umask_is_built_and_runs(make_project, ordinary_u
     assert project.folder.stat().st_mode & 0o077 == 0, "the control"
     project.dev("up")
     assert project.get()[0] == 200
-    project.run("docker", "build", "--quiet", "--target=production", f"--tag={project.name}-production", ".")
+    image = f"{project.name}-production"
+    build_image(project, image)
     try:
-        variables = ["--env=DEBUG=true"] + [f"--env=DB_{name}=x" for name in ("HOST", "PORT", "NAME", "USER", "PASS")]
-        run = ["docker", "run", "--rm", "--network=none", *variables, f"{project.name}-production"]
-        project.run(*run, "python", "app/manage.py", "check")
+        options = ["--rm", "--network=none", *arguments({})]
+        project.run("docker", "run", *options, image, "python", "app/manage.py", "check")
     finally:
-        project.run("docker", "image", "rm", f"{project.name}-production")
+        project.run("docker", "image", "rm", image)
 
 
 def test_dev_after_one_with_sudo_names_owner_and_cure(make_project, ordinary_uid):
