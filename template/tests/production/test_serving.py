@@ -219,29 +219,29 @@ def test_probes_of_a_mute_database_leave_the_threads_to_others(deployment):
         probes = [pool.submit(seconds, "/readyz") for _ in range(8)]
         alive = seconds("/livez")
         *others, slowest = sorted(probe.result() for probe in probes)
-    assert max(alive, *others) < slowest / 4
+    assert max(alive, *others) < slowest / 2
 
 
 # The end
 
 
 def test_at_sigterm_it_drains_and_finishes_what_is_in_flight(deployment):
-    web = deployment.serve(**PROXY, DRAIN_SECONDS="4")
+    """The requests take longer than the draining; all times are long, since a busy machine is slow to ask."""
+    web = deployment.serve(**PROXY, DRAIN_SECONDS="15")
     for _ in range(20):
         assert web.get("/readyz")[0] == 200
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        in_flight = [pool.submit(secure, web, "/slow?seconds=7") for _ in range(4)]
+        in_flight = [pool.submit(secure, web, "/slow?seconds=20") for _ in range(4)]
         time.sleep(1)
-        stopping = pool.submit(docker, "stop", "--time=30", web.container)
-        wait_until(lambda: web.get("/readyz") == (503, "not ready\n"), seconds=3.5)
+        docker("kill", "--signal=TERM", web.container)
+        wait_until(lambda: web.get("/readyz") == (503, "not ready\n"))
         assert secure(web, "/users").status == 200  # it goes on serving
         assert [request.result().text for request in in_flight] == ["was slow"] * 4
-        stopping.result()
-    assert web.state() == "exited 0"
+    wait_until(lambda: web.state() == "exited 0")
 
 
 def test_a_second_sigterm_changes_nothing(deployment):
-    web = deployment.serve(**PROXY, DRAIN_SECONDS="3")
+    web = deployment.serve(**PROXY, DRAIN_SECONDS="15")
     for _ in range(3):
         docker("kill", "--signal=TERM", web.container)
     assert secure(web, "/users").status == 200
