@@ -74,7 +74,7 @@ ENV PYTHONPATH=/workspace/app DJANGO_SETTINGS_MODULE=app.production
 RUN --mount=type=cache,sharing=private,id=apt-production,target=/var/cache/apt --mount=type=cache,sharing=private,id=lists-production,target=/var/lib/apt/lists \
     apt-get update -qq && apt-get install -qq --no-install-recommends libpq5
 COPY --from=builder /opt/venv /opt/venv
-COPY deploy/gunicorn.conf.py .
+COPY deploy/gunicorn.conf.py deploy/healthcheck.py ./
 COPY --from=source /workspace/app app
 # Neither asks a database; the values are made up, and stay in this line.
 RUN python -m compileall -q app \

@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
 import re
+import sys
 import tarfile
+from pathlib import Path
 
 import pytest
-from helpers.engine import RUN, docker
+from helpers.engine import ROOT, RUN, docker, run
 from helpers.production import VARIABLES, add_views, arguments, build_image
 
 CANARY = "canary-in-a-file"
@@ -86,7 +89,11 @@ def test_the_user_is_a_number_whatever_developments_is(image):
     config = json.loads(docker("image", "inspect", image))[0]["Config"]
     assert config["User"] == "1000:1000"
     assert inside(image, "id -u") == "1000"
-    assert inside(image, "touch /workspace/x /opt/venv/x app/x; ls /workspace").split() == ["app", "gunicorn.conf.py"]
+    assert inside(image, "touch /workspace/x /opt/venv/x app/x; ls /workspace").split() == [
+        "app",
+        "gunicorn.conf.py",
+        "healthcheck.py",
+    ]
     assert config["Labels"]["org.opencontainers.image.revision"] == "abc"
     assert config["ExposedPorts"] == {"8000/tcp": {}}
 
@@ -117,3 +124,16 @@ def test_djangos_own_check_finds_nothing(image):
                      "python", "app/manage.py", "check", "--deploy", "--fail-level=WARNING")  # fmt: skip
     assert "no issues" in checked
     assert VARIABLES["SECRET_KEY"] not in checked
+
+
+def test_the_list_of_what_it_consists_of(image, tmp_path):
+    tools = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    run(ROOT / "deploy/sbom", image, tmp_path / "sbom", env=tools)
+    debian, python = (
+        {(part["name"].lower(), part["version"]) for part in json.loads(file.read_text())["components"]}
+        for file in sorted((tmp_path / "sbom").iterdir())
+    )
+    installed = inside(image, "dpkg-query -W -f '${Package} ${Version}\n' libpq5 libc6").splitlines()
+    assert len(installed) == 2 and {tuple(line.split()) for line in installed} <= debian
+    freeze = "from importlib.metadata import distributions as all; print([(d.name.lower(), d.version) for d in all()])"
+    assert python == set(eval(inside(image, f'python -c "{freeze}"')))

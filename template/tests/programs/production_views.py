@@ -20,6 +20,7 @@ def slow(request):
 
 @csrf_exempt
 def echo(request):
+    time.sleep(float(request.GET.get("seconds", 0)))
     return HttpResponse(request.body)
 
 
