@@ -60,7 +60,7 @@ def test_the_end_has_the_time_that_it_needs():
 
 
 def test_the_proxy_closes_idle_connections_first_and_queues_what_the_threads_cannot_take():
-    idle = int(re.search(r"timeout http-keep-alive (\d+)s", PROXY)[1])
+    idle = int(re.search(r"pool-purge-delay (\d+)s", PROXY)[1])
     assert idle < constant("keepalive")
     processes = int(re.search(r'env_int\("WEB_CONCURRENCY", (\d+)\)', SERVER)[1])
     assert f"maxconn {processes * constant('threads')} " in PROXY
@@ -79,7 +79,10 @@ def test_all_of_it_is_hardened():
     for service in (STACK["web"], STACK["migrate"], STACK["proxy"]):
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
         assert service["deploy"]["resources"]["limits"]["pids"]
+    for service in (STACK["web"], STACK["migrate"]):
+        assert [volume["target"] for volume in service["volumes"]] == ["/tmp"], "for uploads"
     for pod in (JOB, POD):
+        assert pod["containers"][0]["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
         assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] == 1000
         (container,) = pod["containers"]
         assert container["securityContext"] == {

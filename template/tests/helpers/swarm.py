@@ -39,9 +39,16 @@ class Swarm:
     def __init__(self, name, size):
         self.name, self.containers = name, []
         self.image, self.haproxy = f"{name}-node", f"{name}-haproxy"
+        try:
+            self.join(size)
+        except BaseException:
+            self.remove()
+            raise
+
+    def join(self, size):
         for tag, folder in ((self.image, "node"), (self.haproxy, "haproxy")):
             docker("build", "--quiet", f"--tag={tag}", str(HERE / folder))
-        docker("network", "create", name)
+        docker("network", "create", self.name)
         self.registry = self.start("--publish=127.0.0.1::5000", "--network-alias=registry", "--entrypoint=sh",
                                    self.image, "-c", REGISTRY)  # fmt: skip
         mtu = MTU.read_text().strip() if MTU.exists() else "1500"
@@ -139,26 +146,40 @@ class Load:
     """
     POSTs to the proxies at *addresses* until the end of the block, by eight clients: every second one keeps its connection.
 
+    Their requests take as many *seconds* as they name in turn. Some take longer than the two that Swarm itself waits between
+    the end of a replica's name and its own.
+
     A POST is right if its own body comes back with status 200. It ends by itself after *limit* seconds.
     """
 
-    def __init__(self, addresses, certificate, clients=8, limit=900):
+    def __init__(self, addresses, certificate, clients=8, seconds=(0.1, 0.1, 6, 6), limit=900):
         self.context = ssl.create_default_context(cafile=certificate)
-        self.addresses, self.clients, self.limit = addresses, clients, limit
-        self.answers, self.ended = [], threading.Event()
+        self.addresses, self.clients, self.seconds, self.limit = addresses, clients, seconds, limit
+        self.answers, self.broken, self.ended = [], [], threading.Event()
 
     def __enter__(self):
         self.started = time.monotonic()
-        self.threads = [threading.Thread(target=self.ask_on, args=(number,)) for number in range(self.clients)]
+        self.threads = [threading.Thread(target=self.be_client, args=(number,)) for number in range(self.clients)]
         for thread in self.threads:
             thread.start()
-        wait_until(lambda: len(self.answers) > 10 * self.clients)
+        try:
+            wait_until(lambda: len(self.answers) > 10 * self.clients)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
         self.ended.set()
         for thread in self.threads:
             thread.join()
+        assert not self.broken, self.broken
+
+    def be_client(self, number):
+        try:
+            self.ask_on(number)
+        except Exception as error:  # noqa: BLE001 a client that ended unseen would make the load smaller
+            self.broken.append(repr(error))
 
     def ask_on(self, number):
         connection = None
@@ -167,8 +188,7 @@ class Load:
                 return
             address = self.addresses[(number + turn) % len(self.addresses)]
             connection = connection or Connection(address, self.context)
-            # Swarm takes a replica's name away two seconds before it ends it: half of the clients ask for longer work.
-            self.answers.append(connection.post(f"{number}-{turn}", seconds=6 if number % 4 >= 2 else 0.1))
+            self.answers.append(connection.post(f"{number}-{turn}", self.seconds[number % len(self.seconds)]))
             if self.answers[-1].failure or number % 2 == 0:
                 connection.close()
                 connection = None
@@ -178,10 +198,11 @@ class Load:
         return [answer for answer in self.answers if answer.failure]
 
     def summary(self):
-        worst = max(answer.seconds for answer in self.answers)
-        return (
-            f"{len(self.failed)} of {len(self.answers)} failed, worst {worst:.1f} s: {list(map(str, self.failed[:5]))}"
-        )
+        moments = [answer.at for answer in self.failed]
+        lasting = f" within {max(moments) - min(moments):.1f} s" if moments else ""
+        slowest = max(answer.seconds for answer in self.answers)
+        shown = list(map(str, self.failed[:5]))
+        return f"{len(moments)} of {len(self.answers)} failed{lasting}, the slowest took {slowest:.1f} s {shown}"
 
 
 class Connection(http.client.HTTPSConnection):
@@ -197,7 +218,7 @@ class Connection(http.client.HTTPSConnection):
         try:
             self.request("POST", f"/echo?seconds={seconds}", text)
             response = self.getresponse()
-            body = response.read().decode()
+            body = response.read().decode(errors="replace")
             if (response.status, body) != (200, text):
                 failure = f"{response.status} {body[:60]!r}"
         except (OSError, http.client.HTTPException) as error:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.engine import PROGRAMS, ROOT, run
+from helpers.engine import ENVIRONMENT, PROGRAMS, ROOT, run
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted(str(path) for path in (ROOT / ".github/workflows").iterdir())
@@ -39,12 +39,16 @@ UNKNOWN_KEY = "on: push\njobs: {a: {runs-on: ubuntu-latest, step: []}}\n"
 CONTROLS = {
     "hadolint": (HADOLINT, "FROM debian:latest\n", "DL3007"),
     "zizmor": (ZIZMOR, UNPINNED, "unpinned-uses"),
-    "actionlint": (ACTIONLINT, UNKNOWN_KEY, "step"),
+    "actionlint": (ACTIONLINT, UNKNOWN_KEY, 'unexpected key "step"'),
     "shellcheck": (SHELLCHECK, "#!/bin/sh\necho $1\n", "SC2086"),
-    "workflow schema": ([*SCHEMA, "vendor.github-workflows"], UNKNOWN_KEY, "step"),
-    "dependabot schema": ([*SCHEMA, "vendor.dependabot"], "version: 3\n", "version"),
-    "compose schema": ([*SCHEMA, "vendor.compose-spec"], "services: {a: {imag: x}}\n", "imag"),
-    "kubernetes": (KUBERNETES, "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {port: []}\n", "port"),
+    "workflow schema": ([*SCHEMA, "vendor.github-workflows"], UNKNOWN_KEY, "'step' was unexpected"),
+    "dependabot schema": ([*SCHEMA, "vendor.dependabot"], "version: 3\n", "2 was expected"),
+    "compose schema": ([*SCHEMA, "vendor.compose-spec"], "services: {a: {imag: x}}\n", "'imag' was unexpected"),
+    "kubernetes": (
+        KUBERNETES,
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {port: []}\n",
+        "'port' was unexpected",
+    ),
 }
 
 
@@ -94,14 +98,18 @@ def test_actions_are_pinned_by_commit():
 
 
 def test_compose_files(tmp_path):
-    for files in (["docker-compose.yml"], ["docker-compose.yml", ".devcontainer/docker-compose.yml"]):
-        arguments = [f"--file={file}" for file in files if (ROOT / file).exists()]
-        config = run("docker", "compose", *arguments, "config", "--format=json", cwd=ROOT, apart=True).stdout
-        assert json.loads(config)["services"]["app"]
+    stack = {"IMAGE": "a", "ALLOWED_HOSTS": "a", "EMAIL_HOST": "a"}
+    for files in (
+        ["docker-compose.yml"],
+        ["docker-compose.yml", ".devcontainer/docker-compose.yml"],
+        ["deploy/stack.yml", "deploy/stack-database.yml"],
+    ):
+        command = ["docker", "compose", *(f"--file={file}" for file in files), "config", "--format=json"]
+        config = run(*command, cwd=ROOT, apart=True, env={**ENVIRONMENT, **stack}).stdout
+        assert {"app", "web"} & set(json.loads(config)["services"])
         (tmp_path / "config.json").write_text(config)
         finds_nothing(*SCHEMA, "vendor.compose-spec", tmp_path / "config.json")
 
 
-def test_the_files_of_deploy():
+def test_kubernetes():
     finds_nothing(*KUBERNETES, "deploy/kubernetes.yml")
-    finds_nothing(*SCHEMA, "vendor.compose-spec", "deploy/stack-database.yml")

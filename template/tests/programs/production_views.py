@@ -24,6 +24,11 @@ def echo(request):
     return HttpResponse(request.body)
 
 
+@csrf_exempt
+def upload(request):
+    return HttpResponse(str(request.FILES["file"].size))
+
+
 def users(request):
     return HttpResponse(str(get_user_model().objects.count()))
 
@@ -38,4 +43,4 @@ def inline(request):
     return HttpResponse("<!DOCTYPE html><title>before</title><script>document.title = 'ran'</script>")
 
 
-urlpatterns = [path(view.__name__, view) for view in (fails, slow, echo, users, backend, inline)]
+urlpatterns = [path(view.__name__, view) for view in (fails, slow, echo, upload, users, backend, inline)]
