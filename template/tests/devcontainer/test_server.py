@@ -79,7 +79,7 @@ def test_starting_it_again_changes_nothing(opened):
 
 def test_it_is_stopped_and_started(opened):
     opened.bash("environment/serve.py --stop")
-    assert servers(opened) == []
+    wait_until(lambda: servers(opened) == [])  # it lets go of its lock just before its end
     assert opened.bash("environment/serve.py --stop").returncode == 0
     opened.bash("environment/serve.py --detach")
     wait_until(lambda: page(opened) == "first: 0 users")

@@ -35,7 +35,7 @@ def test_a_first_opening_in_an_editor(make_project, ordinary_uid, moments, kill_
     project = make_project(ordinary_uid)
     for _ in range(kill_rounds):
         killed(project, ["devcontainer", "up", "--workspace-folder", "."], seconds := moments.uniform(1, 20))
-        project.open_in_editor()
+        project.reopen_in_editor()  # the setup may have ended just before the kill
         project.bash("python manage.py migrate --check")
         assert project.get_inside("readyz") == (200, "ok\n"), seconds
         project.compose("down", "--volumes")

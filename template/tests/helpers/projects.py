@@ -97,10 +97,15 @@ class Project:
         return self.run("devcontainer", "exec", "--workspace-folder", ".", "bash", "-c", command, **options)
 
     def open_in_editor(self, *arguments):
-        """Open the dev container as an editor does; its tests may go on after that: wait until they have ended well."""
+        """Open the dev container as an editor does, for the first time."""
+        said = self.reopen_in_editor(*arguments)
+        assert "READY after" in said or "OPEN; tests running" in said, said
+        return said
+
+    def reopen_in_editor(self, *arguments):
+        """The same where the setup may have been done, which is not said again. Wait until its tests have ended well."""
         said = self.devcontainer("up", *arguments).stdout
         assert json.loads(said.strip().splitlines()[-1])["outcome"] == "success", said
-        assert "READY after" in said or "OPEN; tests running" in said, said
         assert self.setup_status() == "ready", said
         return said
 
