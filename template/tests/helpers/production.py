@@ -28,6 +28,21 @@ HARDENED = [
     "--user=12345:54321",
 ]
 BEHIND_HTTPS = {"X-Forwarded-Proto": "https"}
+REFUSED = {b"400", b"411", b"414", b"431", b"501", b"505"}  # what may be said to one of these, if anything
+MALFORMED = [
+    b"\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\x00\xff\xfe\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: example.com\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: example.com\r\nX: " + b"x" * 200_000 + b"\r\n\r\n",
+    b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: example.com\r\n\r\n",
+    b"POST /echo HTTP/1.1\r\nHost: example.com\r\nContent-Length: +5\r\n\r\nhello",
+    b"POST /echo HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    b"POST /echo HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    b"POST /echo HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: nonsense\r\n\r\n",
+    b"POST /echo HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+]
 
 
 def build_image(project, name, *arguments, check=True):

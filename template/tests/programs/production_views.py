@@ -5,6 +5,7 @@ import time
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.http import HttpResponse
+from django.template import Context, Template
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
@@ -29,6 +30,15 @@ def upload(request):
     return HttpResponse(str(request.FILES["file"].size))
 
 
+PAGE = Template(
+    "<title>Users</title>{% for user in users %}<p>{{ user.username }}, {{ user.date_joined }}</p>{% endfor %}"
+)
+
+
+def page(request):
+    return HttpResponse(PAGE.render(Context({"users": get_user_model().objects.order_by("pk")[:20]})))
+
+
 def users(request):
     return HttpResponse(str(get_user_model().objects.count()))
 
@@ -43,4 +53,4 @@ def inline(request):
     return HttpResponse("<!DOCTYPE html><title>before</title><script>document.title = 'ran'</script>")
 
 
-urlpatterns = [path(view.__name__, view) for view in (fails, slow, echo, upload, users, backend, inline)]
+urlpatterns = [path(view.__name__, view) for view in (fails, slow, echo, upload, page, users, backend, inline)]
