@@ -1,10 +1,13 @@
 """What was measured, as a table, as a picture, and beside what was measured before."""
 
+import datetime
 import json
+import os
+import platform
 import statistics
 from pathlib import Path
 
-from rows import ROWS
+from rows import ROOT, ROWS, call
 
 HERE = Path(__file__).resolve().parent
 RESULTS, WORSE = HERE / "results.json", 1.2
@@ -33,6 +36,16 @@ class Result:
     def part_lines(self):
         for part, (ours, other) in self.parts.items():
             yield [ROWS[self.row].title, part, spread(ours), spread(other)]
+
+
+def about(rounds):
+    """When, of what, and on which machine."""
+    engine = call("docker", "version", "--format={{.Server.Version}}")
+    compose = call("docker", "compose", "version", "--short")
+    commit = call("git", "rev-parse", "--short", "HEAD", cwd=ROOT)
+    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").open() if "model name" in line), "")
+    machine = f"{os.cpu_count()} cores {model or platform.machine()}, Linux {platform.release()}"
+    return f"{datetime.date.today()}, commit {commit}, {machine}, Docker {engine}, Compose {compose}, {rounds} rounds"
 
 
 def spread(values):
